@@ -1,0 +1,204 @@
+"""Settings of the gateway: one file, everything variable comes from the environment or `.env` (see env.py).
+
+The table in README.md lists every variable. The defaults run with nothing else installed.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway_project import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.load(Path(env.text("ENV_FILE", str(BASE_DIR / ".env"))))
+
+# The process -------------------------------------------------------------------------------------------------
+
+DEBUG = env.boolean("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY")
+# Fernet keys for secrets at rest, newest first. `manage.py rotate_secrets` re-encrypts with the first.
+ENCRYPTION_KEYS = env.words("ENCRYPTION_KEYS")
+
+# Where people and systems reach the gateway. https switches on everything a public site needs.
+PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8088").rstrip("/")
+PUBLIC = urlsplit(PUBLIC_URL)
+ALLOWED_HOSTS = [PUBLIC.hostname or "localhost", "localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS")]
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+HTTPS = PUBLIC.scheme == "https"
+
+ROOT_URLCONF = "gateway_project.urls"
+WSGI_APPLICATION = "gateway_project.wsgi.application"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "dify",
+    "tenants",
+    "history",
+    "chatproxy",
+]
+
+MIDDLEWARE = [
+    "gateway_project.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Storage -----------------------------------------------------------------------------------------------------
+
+SQLITE_OPTIONS = {
+    # A writer queues at BEGIN instead of failing when it upgrades its lock in mid-transaction.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+}
+# A turn borrows a connection for milliseconds and waits for Dify without one, so a small pool carries thousands.
+POSTGRES_OPTIONS = {
+    "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL_SIZE", 10, least=1), "timeout": 20},
+}
+
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+SQLITE = DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3"
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    **(SQLITE_OPTIONS if SQLITE else POSTGRES_OPTIONS),
+}
+
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# People and languages ----------------------------------------------------------------------------------------
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español"), ("ko", "한국어"), ("zh", "中文"), ("ja", "日本語")]
+LOCALE_PATHS = [BASE_DIR / "gateway_project" / "locale"]
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+USE_TZ = True
+
+# Static files ------------------------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# A public site -----------------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from inside, over plain HTTP
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# The API -----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "tenants.authentication.ApiKeyAuthentication",
+        "tenants.authentication.TokenAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["gateway_project.json_codec.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["gateway_project.json_codec.JSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "gateway_project.json_codec.AlwaysJSON",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "gateway_project.errors.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+}
+CORS_ALLOWED_ORIGINS: list[str] = []  # origins are per system: tenants/cors.py
+CORS_URLS_REGEX = r"^/v1/"
+APPEND_SLASH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the parsers cap each kind of body and answer in the contract's shape
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chat Gateway",
+    "DESCRIPTION": "Chat with the Dify app of a registered system. Errors are always JSON: detail, code, errors?.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+CHAT_MAX_BODY_BYTES = env.integer("CHAT_MAX_BODY_BYTES", 256 * 1024, least=1024)
+CHAT_MAX_FILE_BYTES = env.integer("CHAT_MAX_FILE_BYTES", 15 * 1024 * 1024, least=1024)
+# Signs tokens of systems that have no secret of their own.
+CHAT_GATEWAY_JWT_SECRET = env.text("CHAT_GATEWAY_JWT_SECRET")
+
+# Dify --------------------------------------------------------------------------------------------------------
+
+# The fallback for systems that name no Dify of their own.
+DIFY_BASE_URL = env.text("DIFY_BASE_URL")
+DIFY_API_KEY = env.text("DIFY_API_KEY")
+DIFY_CONNECT_TIMEOUT = env.number("DIFY_CONNECT_TIMEOUT", 5, least=0.1)  # seconds, as all below
+DIFY_READ_TIMEOUT = env.number("DIFY_READ_TIMEOUT", 30, least=0.1)  # for one answer that is no stream
+DIFY_IDLE_TIMEOUT = env.number("DIFY_IDLE_TIMEOUT", 60, least=0.1)  # for silence in a stream
+DIFY_TOTAL_TIMEOUT = env.number("DIFY_TOTAL_TIMEOUT", 600, least=0.1)  # for a whole turn
+DIFY_MAX_ANSWER_BYTES = env.integer("DIFY_MAX_ANSWER_BYTES", 1024 * 1024, least=1024)
+DIFY_MAX_BODY_BYTES = env.integer("DIFY_MAX_BODY_BYTES", 16 * 1024 * 1024, least=1024)
+DIFY_ALLOW_PRIVATE_ADDRESSES = env.boolean("DIFY_ALLOW_PRIVATE_ADDRESSES", True)
+DIFY_CA_BUNDLE = env.text("DIFY_CA_BUNDLE")
+DIFY_POOL_SIZE = env.integer("DIFY_POOL_SIZE", 512, least=1)
+
+# Logs --------------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"quiet": {"()": "gateway_project.logs.QuietFormatter"}},
+    "filters": {"request_id": {"()": "gateway_project.request_id.RequestIdFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "quiet", "filters": ["request_id"]}},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {"django": {"handlers": [], "propagate": True}},
+}
+LOGGING_CONFIG = "logging.config.dictConfig"

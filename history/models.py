@@ -1,0 +1,95 @@
+"""What was said: the ledger of every turn, whoever looks at it and whatever became of the answer."""
+
+from django.db import models
+
+from tenants.models import System
+
+
+class ChatUser(models.Model):
+    """A person as their system names them, known from the first turn or the first visit of the page."""
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="chat_users")
+    user_id = models.CharField(max_length=256)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "user_id"], name="user_once_per_system")]
+
+    def __str__(self) -> str:
+        return f"{self.system_id}/{self.user_id}"
+
+
+class Conversation(models.Model):
+    system = models.ForeignKey(System, models.PROTECT, related_name="conversations")
+    user_id = models.CharField(max_length=256)
+    conversation_id = models.CharField(max_length=64, help_text="Dify's id.")
+    name = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    synced_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["system", "conversation_id"], name="conversation_once_per_system")
+        ]
+        indexes = [models.Index(fields=["system", "user_id", "-updated_at", "-id"], name="conversations_of_user")]
+
+    def __str__(self) -> str:
+        return self.conversation_id
+
+
+class Message(models.Model):
+    """What Dify calls a message: one query with its answer. The API shows it as two."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending"
+        ANSWERED = "answered"
+        STOPPED = "stopped"
+        FAILED = "failed"
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="messages")
+    user_id = models.CharField(max_length=256)
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, null=True, related_name="messages", help_text="Empty until Dify names it."
+    )
+    message_id = models.CharField(max_length=64, null=True, help_text="Dify's id; none before Dify gives it.")  # noqa: DJ001
+    task_id = models.CharField(max_length=64, blank=True)
+    query = models.TextField()
+    answer = models.TextField(blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.PENDING)
+    error_code = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+    latency_ms = models.PositiveIntegerField(null=True)
+    tokens = models.PositiveIntegerField(null=True)
+    price = models.DecimalField(max_digits=18, decimal_places=7, null=True)
+    currency = models.CharField(max_length=8, blank=True)
+    citations = models.JSONField(default=list)
+    files = models.JSONField(default=list)
+    feedback = models.CharField(max_length=8, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "message_id"], name="message_once_per_system")]
+        indexes = [
+            models.Index(fields=["conversation", "created_at", "id"], name="messages_in_order"),
+            models.Index(fields=["system", "user_id", "task_id"], name="messages_by_task"),
+        ]
+
+    def __str__(self) -> str:
+        return self.message_id or f"turn {self.pk}"
+
+
+class Upload(models.Model):
+    """Whose file it is. Dify does not tie an uploaded file to its user: anyone who knows the id could attach it."""
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="uploads")
+    user_id = models.CharField(max_length=256)
+    file_id = models.CharField(max_length=64, help_text="Dify's id.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["system", "file_id"], name="file_once_per_system")]
+
+    def __str__(self) -> str:
+        return self.file_id

@@ -1,0 +1,126 @@
+"""JWTs: issued for a user of a system, and checked with that system's own secrets or public keys.
+
+The algorithm is the system's, whatever a token says of itself. Signing and checking is simplejwt's TokenBackend.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import jwt
+from cachetools import TTLCache, cached
+from django.conf import settings
+from django.utils import timezone
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
+
+from tenants import directory
+from tenants.caller import Caller, valid_user_id
+from tenants.errors import NotConfigured, TokenExpired, TokenInvalid
+from tenants.models import MAX_TOKEN_LIFETIME, System
+
+MAX_TOKEN_CHARACTERS = 8192
+LEEWAY = 30  # seconds of difference between two clocks
+JWKS_ARE_KEPT = 3600  # seconds; an unknown kid makes the client look again
+
+
+def issue(system: System, user_id: str, lifetime: timedelta | None = None, **claims: Any) -> tuple[str, datetime]:
+    """A signed token and when it expires. Raises NotConfigured where the gateway cannot sign for the system."""
+    kid, secret = newest_signing_key(system)
+    now = timezone.now()
+    expires = now + (lifetime or system.token_lifetime)
+    payload = {**claims, "system_id": system.system_id, "user_id": user_id}
+    payload |= {"iat": int(now.timestamp()), "exp": int(expires.timestamp())}
+    payload |= {"iss": system.jwt_issuer} if system.jwt_issuer else {}
+    payload |= {"aud": system.jwt_audience} if system.jwt_audience else {}
+    # PyJWT itself, because TokenBackend cannot write the kid that lets a rotation overlap.
+    return jwt.encode(payload, secret, algorithm="HS256", headers={"kid": kid} if kid else None), expires
+
+
+def newest_signing_key(system: System) -> tuple[str, str]:
+    if system.jwt_algorithm != System.Algorithm.HS256:
+        raise NotConfigured("This system's tokens are signed by its own issuer, so the gateway cannot make one.")
+    keys = signing_keys(system)
+    if not keys:
+        raise NotConfigured("This system has no signing secret. An operator can create one in the admin.")
+    return keys[0]
+
+
+def verified(token: str) -> Caller:
+    """Whom a token speaks for. Raises TokenInvalid, TokenExpired or PermissionDenied (system disabled)."""
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise TokenInvalid("This token is too long.")
+    header, claims = unverified(token)
+    system = system_of(claims)
+    proven = checked(system, token, header.get("kid"))
+    expiry_within_bounds(proven)
+    if not system.enabled:
+        raise PermissionDenied("This system is disabled.")
+    try:
+        return Caller(system, valid_user_id(proven.get("user_id")))
+    except ValidationError:
+        raise TokenInvalid("This token's user_id is missing or not valid.") from None
+
+
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims, to find out whose secret should check them. Nothing here is to be believed."""
+    try:
+        parts = jwt.decode_complete(token, options={"verify_signature": False})
+    except (jwt.InvalidTokenError, RecursionError, ValueError):
+        raise TokenInvalid("This is not a JWT.") from None
+    return parts["header"], parts["payload"]
+
+
+def system_of(claims: dict[str, Any]) -> System:
+    system_id = claims.get("system_id")
+    try:
+        return directory.system_named(system_id if isinstance(system_id, str) else "")
+    except directory.Unknown:
+        raise TokenInvalid("This token names no known system.") from None
+
+
+def checked(system: System, token: str, kid: Any) -> dict[str, Any]:
+    """The token's claims, once one of the system's keys has proven them."""
+    refusal: Exception = TokenInvalid("This token's signature cannot be checked: the system has no signing secret.")
+    for backend in backends(system, kid):
+        try:
+            return backend.decode(token)
+        except TokenBackendExpiredToken:
+            raise TokenExpired from None
+        except (TokenBackendError, jwt.PyJWTError, ValueError, TypeError):
+            refusal = TokenInvalid("This token's signature, issuer, audience or dates are not valid.")
+    raise refusal
+
+
+def backends(system: System, kid: Any) -> list[TokenBackend]:
+    if system.jwt_algorithm != System.Algorithm.HS256:
+        return [public_key_backend(system.jwt_algorithm, system.jwks_url, system.jwt_issuer, system.jwt_audience)]
+    named = [(name, secret) for name, secret in signing_keys(system) if kid in (None, "", name) or not name]
+    return [
+        TokenBackend(
+            "HS256", secret, audience=system.jwt_audience or None, issuer=system.jwt_issuer or None, leeway=LEEWAY
+        )
+        for _, secret in named
+    ]
+
+
+@cached(TTLCache(maxsize=256, ttl=JWKS_ARE_KEPT))
+def public_key_backend(algorithm: str, jwks_url: str, issuer: str, audience: str) -> TokenBackend:
+    """Kept, because it holds the public keys it has fetched."""
+    return TokenBackend(algorithm, jwk_url=jwks_url, audience=audience or None, issuer=issuer or None, leeway=LEEWAY)
+
+
+def signing_keys(system: System) -> list[tuple[str, str]]:
+    """(kid, secret) of each live secret, newest first; else the shared secret, which has no kid."""
+    own = [(secret.kid, secret.secret.reveal()) for secret in system.signing_secrets.all() if secret.live]
+    if own or system.signing_secrets.all():
+        return own
+    return [("", settings.CHAT_GATEWAY_JWT_SECRET)] if settings.CHAT_GATEWAY_JWT_SECRET else []
+
+
+def expiry_within_bounds(claims: dict[str, Any]) -> None:
+    expires = claims.get("exp")
+    if isinstance(expires, bool) or not isinstance(expires, int | float):
+        raise TokenInvalid("This token has no expiry (exp).")
+    if expires > timezone.now().timestamp() + MAX_TOKEN_LIFETIME.total_seconds() + LEEWAY:
+        raise TokenInvalid("This token expires more than 30 days ahead.")

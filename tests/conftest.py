@@ -1,0 +1,86 @@
+"""The people and systems of every test: Alice and Bob use DrillQuiz, Charlie belongs to CoinTutor."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.db import connections
+
+from chatproxy import turn
+from dify.http import session
+from dify.standin.server import StandIn, running_standin
+from history import recorder
+from tenants import directory, tokens
+from tenants.models import ApiKey, SigningSecret, System
+from tests.gateway import Gateway
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """SQLite in a file, as in production: a database in memory would be shared by threads in other ways."""
+    database = connections["default"]
+    if database.vendor == "sqlite":
+        database.settings_dict["TEST"]["NAME"] = str(Path(tmp_path_factory.mktemp("db")) / "test.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """Caches do not outlive a test, and no turn outlives its test."""
+    directory.forget()
+    recorder.forget_seen()
+    cache.clear()
+    session.cache_clear()
+    yield
+    turn.wait_for_running(10)
+
+
+@pytest.fixture
+def dify() -> Iterator[StandIn]:
+    """A Dify 1.13 of the test's own; `dify.requests` is what reached it."""
+    with running_standin() as standin:
+        yield standin
+
+
+def new_system(system_id: str, dify_url: str, app_key: str = "app-demo-chat") -> System:
+    system = System.objects.create(
+        system_id=system_id, name=system_id.title(), dify_base_url=dify_url, dify_api_key=app_key
+    )
+    SigningSecret.objects.create(system=system)
+    return system
+
+
+@pytest.fixture
+def drillquiz(transactional_db: None, dify: StandIn) -> System:
+    return new_system("drillquiz", dify.url)
+
+
+@pytest.fixture
+def cointutor(transactional_db: None, dify: StandIn) -> System:
+    return new_system("cointutor", dify.url)
+
+
+def caller_by_key(system: System, user_id: str) -> Gateway:
+    return Gateway({"X-API-Key": ApiKey.issue(system)[1]}, user_id=user_id)
+
+
+def caller_by_token(system: System, user_id: str) -> Gateway:
+    return Gateway({"Authorization": f"Bearer {tokens.issue(system, user_id)[0]}"})
+
+
+@pytest.fixture
+def alice(drillquiz: System) -> Gateway:
+    """A user of DrillQuiz, through its server's key."""
+    return caller_by_key(drillquiz, "alice")
+
+
+@pytest.fixture
+def bob(drillquiz: System) -> Gateway:
+    """Another user of DrillQuiz, with a token of his own."""
+    return caller_by_token(drillquiz, "bob")
+
+
+@pytest.fixture
+def charlie(cointutor: System) -> Gateway:
+    """An outsider: a user of another system, through its server's key."""
+    return caller_by_key(cointutor, "charlie")
