@@ -1,7 +1,7 @@
 """What every call of a caller has in common: who it is for, which Dify app, whose conversation."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -10,7 +10,7 @@ from dify.client import DifyClient
 from history import ownership
 from history.models import Conversation
 from history.recorder import let_go_of_database
-from tenants.caller import Caller
+from tenants.caller import Caller, Holder
 from tenants.dify_app import client_of
 from tenants.models import System
 
@@ -20,7 +20,7 @@ class CallerView(APIView):
 
     def caller(self, request: Request) -> Caller:
         """Raises the contract's errors where key or token and request do not agree."""
-        return request.user.caller(claims(request))
+        return holder(request).caller(claims(request))
 
     def dify(self, caller: Caller) -> DifyClient:
         return self.dify_of(caller.system)
@@ -32,10 +32,19 @@ class CallerView(APIView):
         return client
 
 
+def holder(request: Request) -> Holder:
+    """What the authentication classes made of the credential; nothing gets here without one."""
+    return cast(Holder, request.user)
+
+
 def claims(request: Request) -> Mapping[str, Any]:
     """system_id and user_id, from the body or else the address."""
-    body = request.data if isinstance(request.data, dict) else {}
-    return {**request.query_params.dict(), **body}
+    return {**request.query_params.dict(), **body_of(request)}
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The parsers let nothing but objects through."""
+    return cast(dict[str, Any], request.data)
 
 
 def checked_conversation(caller: Caller, dify: DifyClient, conversation_id: str) -> Conversation | None:

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatproxy.calls import CallerView, checked_conversation
+from chatproxy.calls import CallerView, body_of, checked_conversation
 from chatproxy.listener import Listener
 from chatproxy.questions import Question, QuestionSerializer
 from chatproxy.turn import Turn
@@ -36,7 +36,7 @@ class ChatView(CallerView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         caller = self.caller(request)
-        question = Question(request.data)
+        question = Question(body_of(request))
         dify = self.dify(caller)
         conversation = (
             checked_conversation(caller, dify, question.conversation_id) if question.conversation_id else None

@@ -33,6 +33,9 @@ class FileSerializer(serializers.Serializer[Any]):
     created_at = serializers.IntegerField(help_text="Unix seconds.")
 
 
+SHOWN = list(FileSerializer().fields)
+
+
 class CappedMultiPartParser(MultiPartParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         request = parser_context["request"]
@@ -58,7 +61,7 @@ class FilesView(CallerView):
         if not isinstance(made.get("id"), str):
             raise DifyBroken
         recorder.note_uploaded(caller, made["id"])
-        return Response({name: made.get(name) for name in FileSerializer().fields}, status=201)
+        return Response({name: made.get(name) for name in SHOWN}, status=201)
 
 
 def one_file(request: Request) -> UploadedFile:

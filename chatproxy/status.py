@@ -9,7 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatproxy.calls import CallerView, claims
+from chatproxy.calls import CallerView, claims, holder
 from chatproxy.shapes import IDENTITY
 from dify.errors import DifyError
 from tenants.caller import KeyHolder, claimed_text
@@ -28,9 +28,10 @@ class StatusSerializer(serializers.Serializer[Any]):
 class StatusView(CallerView):
     @extend_schema(summary="Is Dify configured and reachable?", parameters=IDENTITY[:1], responses=StatusSerializer)
     def get(self, request: Request) -> Response:
-        if not isinstance(request.user, KeyHolder):
+        key = holder(request)
+        if not isinstance(key, KeyHolder):
             raise PermissionDenied("This needs a secret key.")
-        return Response(self.probe(request.user.system(claimed_text(claims(request), "system_id"))))
+        return Response(self.probe(key.system(claimed_text(claims(request), "system_id"))))
 
     def probe(self, system: System) -> dict[str, Any]:
         answer = {"system_id": system.system_id, "configured": True, "reachable": False, "latency_ms": None}

@@ -115,7 +115,7 @@ class Turn:
         return wire.relayed(raw) if raw else wire.message_end(self.reply)
 
     def _relay(self, name: str, raw: bytes) -> None:
-        if name != "ping":
+        if name != "ping" and not self._decided.is_set():
             self._decided.set()
         if self._listener is None:
             return

@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 
 from dify.addresses import service_url
-from dify.errors import DifyBroken, DifyError, DifyInvalid, DifyMissing, DifyRefused, DifyTooLarge
+from dify.errors import DifyBroken, DifyError, DifyInvalid, DifyMissing, DifyMoved, DifyRefused, DifyTooLarge
 from dify.exchange import Exchange
 from dify.sse import Event, EventReader
 
@@ -147,6 +147,8 @@ def mended(raw: bytes) -> bytes:
 def refusal(exchange: Exchange, default: type[DifyRefused]) -> DifyError:
     """The typed error for an answer that is none. Only status and code are believed, never the message."""
     status = exchange.status
+    if location := exchange.location:
+        return DifyMoved(location, status=status)
     try:
         body = exchange.json()
     except DifyBroken:

@@ -60,6 +60,16 @@ class DifyBroken(DifyError):
     detail = "Dify's answer cannot be understood."
 
 
+class DifyMoved(DifyBroken):
+    """A redirect. It is not followed, since the key would go along; `location` says where it leads."""
+
+    detail = "Dify's address redirects to another one."
+
+    def __init__(self, location: str, *, status: int) -> None:
+        super().__init__(status=status)
+        self.location = location
+
+
 class DifyAnswerTooLarge(DifyError):
     """An answer beyond the cap; what came before it is kept."""
 

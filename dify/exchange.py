@@ -19,7 +19,7 @@ from dify.errors import (
     DifyUnreachable,
     DifyUntrusted,
 )
-from dify.http import Forbidden, session
+from dify.http import Forbidden, Guarded, session
 
 PIECE = 64 * 1024  # bytes
 
@@ -42,6 +42,11 @@ class Exchange:
     @property
     def media_type(self) -> str:
         return str(self.response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
+    @property
+    def location(self) -> str:
+        """Where a redirect leads; empty if this is none."""
+        return str(self.response.headers.get("Location", "")) if 300 <= self.status < 400 else ""
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it arrives. Raises DifyTimeout, DifyUnreachable."""
@@ -82,7 +87,7 @@ class Exchange:
             raise DifyTimeout
         # The response holds its connection until it is read to the end; after that there is nothing to wait for.
         connection = self.response.raw.connection
-        if connection is not None and connection.live_socket is not None:
+        if isinstance(connection, Guarded) and connection.live_socket:
             connection.live_socket.settimeout(min(self._idle, left))
         return bytes(self.response.raw.read1(PIECE))
 
@@ -97,6 +102,6 @@ def typed(error: requests.RequestException) -> DifyError:
         return DifyUntrusted()
     if isinstance(error, requests.ConnectTimeout):
         return DifyUnreachable("Dify cannot be reached: it did not answer the connection in time.")
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
         return DifyTimeout()
     return DifyUnreachable()

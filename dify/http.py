@@ -15,6 +15,7 @@ from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
 from dify.addresses import ForbiddenAddress, resolve
+from dify.chunked import EagerResponse
 
 # A connection that could not be made carried no request, so any request may try again. What may have reached Dify
 # is repeated only if it is a GET: a chat message sent twice is asked, answered and paid twice.
@@ -35,6 +36,7 @@ RETRY = Retry(
 class Guarded(HTTPConnection):
     """Connects to the very addresses it has checked, and keeps its socket at hand for deadlines."""
 
+    response_class = EagerResponse
     live_socket: socket.socket | None = None
 
     def connect(self) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from cachetools import TTLCache
 from django.db import connections, transaction
-from django.db.models import Case, Q, Value, When
 from django.utils import timezone
 
 from dify.reply import Reply
@@ -42,16 +41,14 @@ def keep_partial(turn: Message, reply: Reply) -> None:
 
 def finish_turn(turn: Message, reply: Reply, status: str, error_code: str, latency_ms: int) -> None:
     """Settles the row. A turn that its user stopped stays stopped, whichever process heard of it."""
-    stopped = Q(status=Message.Status.STOPPED)
+    row = Message.objects.filter(pk=turn.pk)
     with transaction.atomic():
-        Message.objects.filter(pk=turn.pk).update(
-            **progress(turn, reply),
-            **usage(reply.metadata),
-            status=Case(When(stopped, then=Value(Message.Status.STOPPED)), default=Value(status)),
-            error_code=Case(When(stopped, then=Value("")), default=Value(error_code)),
-            latency_ms=latency_ms,
-            citations=reply.metadata.get("retriever_resources") or [],
-        )
+        written = progress(turn, reply) | usage(reply.metadata) | {"latency_ms": latency_ms}
+        if citations := reply.metadata.get("retriever_resources"):
+            written["citations"] = citations
+        settled = {"status": status, "error_code": error_code}
+        if not row.filter(status=Message.Status.PENDING).update(**written, **settled):
+            row.update(**written)
 
 
 def progress(turn: Message, reply: Reply) -> dict[str, Any]:

@@ -12,7 +12,8 @@ def test_it_answers_and_keeps_the_turn(alice: Gateway) -> None:
     assert set(answer) == {"conversation_id", "message_id", "answer", "metadata", "created_at"}
     kept = Message.objects.get()
     assert (kept.query, kept.answer, kept.status) == ("What is a ledger?", answer["answer"], "answered")
-    assert kept.conversation and kept.conversation.conversation_id == answer["conversation_id"]
+    assert kept.conversation
+    assert kept.conversation.conversation_id == answer["conversation_id"]
     assert kept.message_id == answer["message_id"]
     assert kept.tokens == answer["metadata"]["usage"]["total_tokens"]
 
