@@ -5,19 +5,30 @@ remembered, and the system check `gateway.E001` reports it with a hint.
 """
 
 import os
+import secrets
+from collections.abc import Collection
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dj_database_url
+from django.core.exceptions import ValidationError
 from dotenv import load_dotenv
+
+from tenants.origins import normalized_origin
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+MOST = 10**9  # of anything: more would not fit into what waits or counts with it
+DATABASES = ("postgres", "postgresql", "sqlite")
 
 problems: list[str] = []
 
 
 def load(path: Path) -> None:
-    load_dotenv(path, override=False, interpolate=False)
+    try:
+        load_dotenv(path, override=False, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{path} cannot be read as UTF-8 text: {error}.")
 
 
 def text(name: str, default: str = "") -> str:
@@ -33,7 +44,12 @@ def boolean(name: str, default: bool) -> bool:
     return default
 
 
-def number(name: str, default: float, *, least: float = 0) -> float:
+def random_unless_given(name: str) -> str:
+    """The value, or a random one: the process can then still say what is missing, and signs nothing that lasts."""
+    return text(name) or secrets.token_urlsafe(50)
+
+
+def number(name: str, default: float, *, least: float = 0, most: float = MOST) -> float:
     value = text(name)
     if not value:
         return default
@@ -41,14 +57,14 @@ def number(name: str, default: float, *, least: float = 0) -> float:
         parsed = float(value)
     except ValueError:
         parsed = float("nan")
-    if parsed >= least:
+    if least <= parsed <= most:
         return parsed
-    problems.append(f"{name} must be a number of at least {least:g}.")
+    problems.append(f"{name} must be a number from {least:,} to {most:,}.")
     return default
 
 
-def integer(name: str, default: int, *, least: int = 0) -> int:
-    value = number(name, default, least=least)
+def integer(name: str, default: int, *, least: int = 0, most: int = MOST) -> int:
+    value = number(name, default, least=least, most=most)
     if value == int(value):
         return int(value)
     problems.append(f"{name} must be a whole number.")
@@ -60,9 +76,40 @@ def words(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
-def database(name: str, default: str) -> dj_database_url.DBConfig:
+def choice(name: str, default: str, allowed: Collection[str]) -> str:
+    """One of a few upper-case words, however it is written."""
+    value = text(name, default).upper()
+    if value in allowed:
+        return value
+    problems.append(f"{name} must be one of {', '.join(sorted(allowed))}.")
+    return default
+
+
+def time_zone(name: str, default: str) -> str:
+    value = text(name, default)
     try:
-        return dj_database_url.parse(text(name, default))
-    except (dj_database_url.ParseError, dj_database_url.UnknownSchemeError, ValueError):
-        problems.append(f"{name} must look like postgres://user:password@host:5432/name.")
-        return dj_database_url.parse(default)
+        ZoneInfo(value)
+    except (OSError, ValueError, LookupError):
+        problems.append(f"{name} must be a time zone such as Asia/Seoul.")
+        return default
+    return value
+
+
+def origin(name: str, default: str) -> str:
+    """`https://host[:port]`, as a browser writes it."""
+    try:
+        return normalized_origin(text(name, default))
+    except (ValidationError, UnicodeError):
+        problems.append(f"{name} must be an address without a path, such as https://chat.example.com.")
+        return default
+
+
+def database(name: str, default: str) -> dj_database_url.DBConfig:
+    value = text(name, default)
+    try:
+        if value.partition(":")[0] in DATABASES:
+            return dj_database_url.parse(value)
+    except ValueError:
+        pass  # said below, without the value: it has a password in it
+    problems.append(f"{name} must look like postgres://user:password@host:5432/name.")
+    return dj_database_url.parse(default)

@@ -6,6 +6,10 @@ The table in README.md lists every variable. The defaults run with nothing else 
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from django.conf.locale import LANG_INFO
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
 from gateway_project import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -14,12 +18,13 @@ env.load(Path(env.text("ENV_FILE", str(BASE_DIR / ".env"))))
 # The process -------------------------------------------------------------------------------------------------
 
 DEBUG = env.boolean("DEBUG", False)
-SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY = env.random_unless_given("SECRET_KEY")
 # Fernet keys for secrets at rest, newest first. `manage.py rotate_secrets` re-encrypts with the first.
 ENCRYPTION_KEYS = env.words("ENCRYPTION_KEYS")
 
 # Where people and systems reach the gateway. https switches on everything a public site needs.
-PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8088").rstrip("/")
+PORT = env.integer("PORT", 8088, least=1, most=65_535)
+PUBLIC_URL = env.origin("PUBLIC_URL", f"http://localhost:{PORT}")
 PUBLIC = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = [PUBLIC.hostname or "localhost", "localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -29,6 +34,7 @@ ROOT_URLCONF = "gateway_project.urls"
 WSGI_APPLICATION = "gateway_project.wsgi.application"
 
 INSTALLED_APPS = [
+    "gateway_project",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -50,9 +56,11 @@ MIDDLEWARE = [
     "gateway_project.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "chatproxy.page_cors.SandboxedPageMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "tenants.admin.language.EnglishAdminMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -90,6 +98,8 @@ POSTGRES_OPTIONS = {
 
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 SQLITE = DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3"
+if SQLITE:
+    DATABASES["default"]["ENGINE"] = "gateway_project.sqlite_pool"
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     **(SQLITE_OPTIONS if SQLITE else POSTGRES_OPTIONS),
@@ -112,9 +122,64 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("es", "Español"), ("ko", "한국어"), ("zh", "中文"), ("ja", "日本語")]
+# Django knows Chinese by its scripts only, and the admin's pages ask it about every language.
+LANG_INFO["zh"] = {**LANG_INFO["zh-hans"], "code": "zh"}
 LOCALE_PATHS = [BASE_DIR / "gateway_project" / "locale"]
-TIME_ZONE = env.text("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_TZ = True
+
+# The admin ---------------------------------------------------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Chat Gateway",
+    "SITE_HEADER": "Chat Gateway",
+    "COLORS": {
+        "primary": {  # the blue of the icon, from light to dark
+            "50": "oklch(97% .014 260)",
+            "100": "oklch(93% .033 260)",
+            "200": "oklch(88% .06 260)",
+            "300": "oklch(81% .10 260)",
+            "400": "oklch(71% .15 260)",
+            "500": "oklch(62% .19 260)",
+            "600": "oklch(52% .19 260)",
+            "700": "oklch(46% .18 260)",
+            "800": "oklch(40% .15 260)",
+            "900": "oklch(35% .12 260)",
+            "950": "oklch(27% .08 260)",
+        },
+    },
+    "SITE_ICON": lambda request: static("intro/icon.svg"),
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("intro/icon.svg")}],
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    {
+                        "title": "Systems",
+                        "explanation": "Who uses the gateway, with which Dify: connections, keys, secrets, snippets.",
+                        "icon": "hub",
+                        "link": reverse_lazy("admin:tenants_system_changelist"),
+                        "permission": "tenants.admin.access.sees_systems",
+                    },
+                    {
+                        "title": "All API keys",
+                        "explanation": "Every key in one list, and those that are for all systems.",
+                        "icon": "key",
+                        "link": reverse_lazy("admin:tenants_apikey_changelist"),
+                        "permission": "tenants.admin.access.rules",
+                    },
+                    {
+                        "title": "Users",
+                        "explanation": "Superusers, who see everything, and operators, who see their systems.",
+                        "icon": "group",
+                        "link": reverse_lazy("admin:auth_user_changelist"),
+                        "permission": "tenants.admin.access.rules",
+                    },
+                ]
+            }
+        ]
+    },
+}
 
 # Static files ------------------------------------------------------------------------------------------------
 
@@ -123,7 +188,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "gateway_project.static_files.HashedModulesStorage"},
 }
 
 # A public site -----------------------------------------------------------------------------------------------
@@ -154,7 +219,11 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
 }
 CORS_ALLOWED_ORIGINS: list[str] = []  # origins are per system: tenants/cors.py
-CORS_URLS_REGEX = r"^/v1/"
+CORS_URLS_REGEX = r"(?!)"  # nothing by its address alone
+CORS_ALLOW_METHODS = ["GET"]
+CORS_ALLOW_HEADERS = ["accept", "content-type", "x-api-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["retry-after", "x-request-id"]
+CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the parsers cap each kind of body and answer in the contract's shape
 
@@ -192,13 +261,14 @@ DIFY_POOL_SIZE = env.integer("DIFY_POOL_SIZE", 512, least=1)
 
 # Logs --------------------------------------------------------------------------------------------------------
 
+LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"quiet": {"()": "gateway_project.logs.QuietFormatter"}},
     "filters": {"request_id": {"()": "gateway_project.request_id.RequestIdFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "quiet", "filters": ["request_id"]}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)},
     "loggers": {"django": {"handlers": [], "propagate": True}},
 }
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -1,11 +1,20 @@
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from gateway_project import health
+from chatproxy.widget import widget
+from gateway_project import guides, health
+from gateway_project.intro import intro
 
 urlpatterns = [
+    path("", intro, name="intro"),
+    path("guides/<str:name>", guides.guide, name="guide"),
+    path("samples/<path:path>", guides.sample, name="sample"),
+    path("widget.js", widget, name="widget"),
+    path("", include("chatproxy.page_urls")),
     path("v1/", include("chatproxy.urls")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

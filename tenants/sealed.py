@@ -66,6 +66,10 @@ class Sealed:
 class SealedField(models.TextField):
     """A text column that holds a `Sealed`. Assign plain text or a `Sealed`; read back a `Sealed`."""
 
+    # What django-stubs asks a field for.
+    _pyi_private_set_type: "Sealed | str"  # type: ignore[assignment]
+    _pyi_private_get_type: Sealed  # type: ignore[assignment]
+
     def from_db_value(self, value: str | None, *_: Any) -> Sealed:
         return Sealed(value or "")
 
