@@ -1,7 +1,10 @@
 """GET /v1/conversations/{id}/messages: what was said, oldest first."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,10 +14,13 @@ from chatproxy.calls import CallerView
 from chatproxy.conversations import whole_seconds
 from chatproxy.links import linked_page
 from chatproxy.shapes import IDENTITY, LIMIT, PageSerializer
+from chatproxy.turn import running
 from dify.errors import DifyError
 from history import fallback, ownership
-from history.turns import as_two, better_answers
+from history.turns import as_two, better_answers, with_running
 from tenants.caller import Caller
+
+MARGIN = 60  # seconds, for what surrounds the wait for Dify
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -28,6 +34,7 @@ class MessageSerializer(serializers.Serializer[Any]):
     feedback = serializers.CharField(allow_null=True, help_text="like, dislike or null.")
     files = serializers.ListField(child=serializers.DictField())
     citations = serializers.ListField(child=serializers.DictField())
+    task_id = serializers.CharField(help_text="Of an answer that is still pending: what stops it. Else empty.")
 
 
 class MessagesView(CallerView):
@@ -63,7 +70,23 @@ class MessagesView(CallerView):
     ) -> tuple[list[dict[str, Any]], bool]:
         page = self.dify(caller).messages(caller.dify_user, conversation_id, limit=limit, first_id=first_id)
         turns = [from_dify(row, conversation_id) for row in page["data"]]
-        return better_answers(caller, turns), bool(page.get("has_more"))
+        since = earliest_running()
+        turns = better_answers(caller, turns, since)
+        newest = turns if first_id else with_running(caller, conversation_id, turns, since)
+        return [with_live_answer(turn) for turn in newest], bool(page.get("has_more"))
+
+
+def with_live_answer(shown: dict[str, Any]) -> dict[str, Any]:
+    """The ledger has a running answer as it was some seconds ago; the process that runs it has every word."""
+    if shown["status"] != "pending" or not shown["message_id"]:
+        return shown
+    live = next((turn.reply for turn in list(running) if turn.reply.message_id == shown["message_id"]), None)
+    return shown | {"answer": live.answer} if live else shown
+
+
+def earliest_running() -> datetime:
+    """No turn takes longer than this."""
+    return timezone.now() - timedelta(seconds=settings.DIFY_TOTAL_TIMEOUT + MARGIN)
 
 
 def from_dify(row: dict[str, Any], conversation_id: str) -> dict[str, Any]:
@@ -78,6 +101,7 @@ def from_dify(row: dict[str, Any], conversation_id: str) -> dict[str, Any]:
         "feedback": feedback.get("rating") if isinstance(feedback, dict) else None,
         "files": listed(row.get("message_files")),
         "citations": listed(row.get("retriever_resources")),
+        "task_id": "",
     }
 
 

@@ -1,11 +1,16 @@
 """One turn as the API shows it: two messages, the user's and the assistant's."""
 
+from datetime import datetime
 from typing import Any
+
+from django.db.models import Q
 
 from history.models import Message
 from tenants.caller import Caller
 
 Turn = dict[str, Any]
+
+CLOCKS_DIFFER_BY = 120  # seconds, between Dify and the gateway
 
 
 def of_ledger(entry: Message, conversation_id: str) -> Turn:
@@ -19,28 +24,82 @@ def of_ledger(entry: Message, conversation_id: str) -> Turn:
         "feedback": entry.feedback or None,
         "files": entry.files,
         "citations": entry.citations,
+        "task_id": running_task(entry),
     }
 
 
 def as_two(turn: Turn) -> list[dict[str, Any]]:
-    """The user's half carries the files, the assistant's the feedback, the citations and how it ended."""
+    """The user's half carries the files, the assistant's the feedback, the citations and how it ended.
+
+    A turn that Dify has not named yet has no message_id; it is the one called `pending`.
+    """
     both = {name: turn[name] for name in ("message_id", "conversation_id", "created_at")}
-    message_id = turn["message_id"]
+    message_id = turn["message_id"] or "pending"
     question = {"id": f"{message_id}_user", **both, "role": "user", "content": turn["query"], "status": "answered"}
     answer = {"id": f"{message_id}_assistant", **both, "role": "assistant", "content": turn["answer"]}
     return [
-        question | {"feedback": None, "files": turn["files"], "citations": []},
-        answer | {name: turn[name] for name in ("status", "feedback", "citations")} | {"files": []},
+        question | {"feedback": None, "files": turn["files"], "citations": [], "task_id": ""},
+        answer | {name: turn[name] for name in ("status", "feedback", "citations", "task_id")} | {"files": []},
     ]
 
 
-def better_answers(caller: Caller, turns: list[Turn]) -> list[Turn]:
-    """Dify's turns, with the ledger's answer where Dify kept none, as it does when its caller hung up."""
+def with_running(caller: Caller, conversation_id: str, turns: list[Turn], since: datetime) -> list[Turn]:
+    """Dify's newest turns, with those marked that still run, and after them those that Dify does not list yet.
+
+    Nothing that began before `since` still runs: it was left by a crash, and waits for a sync to settle it.
+    """
+    here = Q(conversation__conversation_id=conversation_id) | Q(conversation=None)
+    running = Message.objects.filter(
+        here,
+        system_id=caller.system.system_id,
+        user_id=caller.user_id,
+        status=Message.Status.PENDING,
+        created_at__gte=since,
+    )
+    listed = {turn["message_id"] for turn in turns}
+    entries = [entry for entry in running.order_by("created_at", "id") if entry.message_id not in listed]
+    marked = [turn | taken_from(entries, turn) for turn in turns]
+    return marked + [of_ledger(entry, conversation_id) for entry in entries if entry.conversation_id]
+
+
+def taken_from(entries: list[Message], turn: Turn) -> Turn:
+    """How a turn without an answer stands, if one of the running entries is its; that entry is taken out.
+
+    Dify lists a question at once, but names it to its caller only with the first word of the answer. Until then the
+    entry is known by what was asked.
+    """
+    for entry in entries:
+        if entry.message_id is None and is_waiting(turn) and asks(entry, turn):
+            entries.remove(entry)
+            return {"status": entry.status}
+    return {}
+
+
+def is_waiting(turn: Turn) -> bool:
+    return turn["status"] == Message.Status.ANSWERED and not turn["answer"]
+
+
+def asks(entry: Message, turn: Turn) -> bool:
+    earliest = entry.created_at.timestamp() - CLOCKS_DIFFER_BY
+    return bool(entry.query == turn["query"] and turn["created_at"] >= earliest)
+
+
+def better_answers(caller: Caller, turns: list[Turn], since: datetime) -> list[Turn]:
+    """Dify's turns, with the ledger's answer where Dify has none: it still runs, or its caller hung up."""
     empty = [turn["message_id"] for turn in turns if not turn["answer"]]
     if not empty:
         return turns
-    kept = Message.objects.filter(
-        system_id=caller.system.system_id, user_id=caller.user_id, message_id__in=empty
-    ).values_list("message_id", "answer", "status")
-    ours = {message_id: {"answer": answer, "status": status} for message_id, answer, status in kept}
+    kept = Message.objects.filter(system_id=caller.system.system_id, user_id=caller.user_id, message_id__in=empty)
+    ours = {entry.message_id: kept_answer(entry, since) for entry in kept}
     return [turn | ours.get(turn["message_id"], {}) for turn in turns]
+
+
+def kept_answer(entry: Message, since: datetime) -> Turn:
+    left_by_crash = entry.status == Message.Status.PENDING and entry.created_at < since
+    status = Message.Status.FAILED if left_by_crash else entry.status
+    return {"answer": entry.answer, "status": status, "task_id": running_task(entry)}
+
+
+def running_task(entry: Message) -> str:
+    """What stops it; empty once it has ended, or before Dify named it."""
+    return entry.task_id if entry.status == Message.Status.PENDING else ""
