@@ -10,9 +10,11 @@ from chatproxy.messages import MessagesView
 from chatproxy.parameters import ParametersView
 from chatproxy.status import StatusView
 from chatproxy.stop import StopView
+from chatproxy.token_endpoint import ChatTokenView
 
 urlpatterns = [
     path("chat", ChatView.as_view(), name="chat"),
+    path("chat-token", ChatTokenView.as_view(), name="chat-token"),
     path("chat/<str:task_id>/stop", StopView.as_view(), name="stop"),
     path("conversations", ConversationsView.as_view(), name="conversations"),
     path("conversations/<str:conversation_id>", ConversationView.as_view(), name="conversation"),
