@@ -21,7 +21,8 @@ from dify.reply import Reply
 from history import recorder
 from history.models import Message
 
-FIRST_FLUSH = 2.0  # seconds; each further wait is twice as long
+FIRST_FLUSH = 2.0  # seconds; each further wait is twice as long, up to the longest
+LONGEST_FLUSH = 16.0  # seconds
 LAST_WORD = 2.0  # seconds in which a workflow that failed or was stopped may still say more
 DRAIN = 30.0  # seconds for what Dify still does after the end, such as making a title
 OURS = DifyError("Something broke on our side.")
@@ -44,6 +45,7 @@ class Turn:
         self._relayed_bytes = 0
         self._named_in_ledger = False
         self._begun = time.monotonic()
+        self._flush_after = FIRST_FLUSH
         self._next_flush = self._begun + FIRST_FLUSH
         self._decided = threading.Event()
         self._over = threading.Event()
@@ -140,7 +142,8 @@ class Turn:
         now = time.monotonic()
         if now < self._next_flush:
             return False
-        self._next_flush = now + 2 * (self._next_flush - self._begun)
+        self._flush_after = min(2 * self._flush_after, LONGEST_FLUSH)
+        self._next_flush = now + self._flush_after
         return True
 
     def _fail(self, error: DifyError) -> bytes:

@@ -69,11 +69,15 @@ def bearer_token(request: Request | HttpRequest) -> str | None:
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = ApiKeyAuthentication
-    match_subclasses = True
     name = "secretKey"
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+
+
+class AnyKeyScheme(ApiKeyScheme):
+    target_class = AnyKeyAuthentication
+    name = "secretOrPublishableKey"
 
 
 class TokenScheme(OpenApiAuthenticationExtension):

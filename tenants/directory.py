@@ -4,6 +4,7 @@ What changed elsewhere is seen within FRESH seconds; a change in this process, s
 at once.
 """
 
+import re
 from datetime import timedelta
 from threading import RLock
 from typing import Any
@@ -15,7 +16,7 @@ from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from tenants.models import ApiKey, SigningSecret, System
+from tenants.models import SYSTEM_ID, ApiKey, SigningSecret, System
 
 FRESH = 3  # seconds
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
@@ -32,6 +33,8 @@ class Unknown(LookupError):
 @cached(_systems, lock=_lock)
 def system_named(system_id: str) -> System:
     """The system, enabled or not, with its signing secrets loaded. Raises Unknown."""
+    if not re.fullmatch(SYSTEM_ID, system_id):  # what a caller sends may hold anything, such as NUL
+        raise Unknown(system_id)
     system = System.objects.prefetch_related("signing_secrets").filter(pk=system_id).first()
     if system is None:
         raise Unknown(system_id)

@@ -17,7 +17,8 @@ from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendE
 from tenants import directory
 from tenants.caller import Caller, valid_user_id
 from tenants.errors import NotConfigured, TokenExpired, TokenInvalid
-from tenants.models import MAX_TOKEN_LIFETIME, System
+from tenants.models import MAX_TOKEN_LIFETIME, SigningSecret, System
+from tenants.sealed import SecretUnreadable
 
 MAX_TOKEN_CHARACTERS = 8192
 LEEWAY = 30  # seconds of difference between two clocks
@@ -112,10 +113,17 @@ def public_key_backend(algorithm: str, jwks_url: str, issuer: str, audience: str
 
 def signing_keys(system: System) -> list[tuple[str, str]]:
     """(kid, secret) of each live secret, newest first; else the shared secret, which has no kid."""
-    own = [(secret.kid, secret.secret.reveal()) for secret in system.signing_secrets.all() if secret.live]
-    if own or system.signing_secrets.all():
-        return own
+    secrets = system.signing_secrets.all()
+    if secrets:
+        return [(secret.kid, revealed(secret)) for secret in secrets if secret.live]
     return [("", settings.CHAT_GATEWAY_JWT_SECRET)] if settings.CHAT_GATEWAY_JWT_SECRET else []
+
+
+def revealed(secret: SigningSecret) -> str:
+    try:
+        return secret.secret.reveal()
+    except SecretUnreadable as error:
+        raise NotConfigured("The system's signing secret cannot be decrypted: ENCRYPTION_KEYS lacks its key.") from error
 
 
 def expiry_within_bounds(claims: dict[str, Any]) -> None:

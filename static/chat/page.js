@@ -3,7 +3,7 @@
 import { isExpired, onExpiry, renew, token, watchClock } from "./token.js";
 import { backOnline, currentConversation, isBusy, openConversation, reopen, send, showTitle, stop } from "./chat.js";
 import { conversationOfAddress } from "./address.js";
-import { open, put, refreshComposer, startComposer } from "./composer.js";
+import { focusComposer, open, put, refreshComposer, startComposer } from "./composer.js";
 import { loadConversations, refreshConversations, startConversations } from "./conversations.js";
 import { data } from "./data.js";
 import { setDrawer, startDrawer } from "./drawer.js";
@@ -45,6 +45,7 @@ function wire() {
     event.preventDefault(); // the address names the conversation
     byId("input").focus();
   });
+  if (data.embed) window.addEventListener("focus", typeHere);
   window.addEventListener("popstate", reopen);
   window.addEventListener("hashchange", reopen);
   document.addEventListener("renamed", showTitle);
@@ -54,6 +55,11 @@ function wire() {
   });
   hearParent({ token: (message) => renew(message.token), start: (message) => begin(message.message) });
   onExpiry(showExpiry);
+}
+
+// The widget gives the focus to the frame, which has yet to say where in it one types.
+function typeHere() {
+  if (document.activeElement === document.body) focusComposer();
 }
 
 function choose(id) {

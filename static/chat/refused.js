@@ -13,5 +13,4 @@ function comeBackWith({ token }) {
 }
 
 hearParent({ token: comeBackWith });
-tellParent("ready");
 if (!new URLSearchParams(location.search).has(AGAIN)) tellParent("token-expired");
