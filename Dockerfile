@@ -10,7 +10,7 @@ RUN useradd --system --uid 10001 --create-home gateway
 WORKDIR /srv/gateway
 
 COPY requirements.txt .
-RUN python -m pip install --quiet --require-hashes -r requirements.txt
+RUN python -m pip install -qq --require-hashes -r requirements.txt
 
 COPY . .
 RUN python manage.py collectstatic --no-input --verbosity 0 \

@@ -24,7 +24,7 @@ install() {
     stamp=$(sha256sum "$1")
     [ "$(cat ".venv/installed.$1" 2>/dev/null)" = "$stamp" ] && return
     echo "Installing $1 …"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r "$1"
     echo "$stamp" >".venv/installed.$1"
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -43,8 +44,9 @@ def claims(request: Request) -> Mapping[str, Any]:
 
 
 def body_of(request: Request) -> dict[str, Any]:
-    """The parsers let nothing but objects through."""
-    return cast(dict[str, Any], request.data)
+    """The parsers let nothing but objects through, and forms, whose fields are lists until one value is taken."""
+    data = request.data
+    return cast(dict[str, Any], data.dict() if isinstance(data, QueryDict) else data)
 
 
 def checked_conversation(caller: Caller, dify: DifyClient, conversation_id: str) -> Conversation | None:

@@ -102,10 +102,10 @@ class Turn:
             self.reply.take(event)
             if self.reply.ended and not self.reply.paused:
                 return self._end(raw)
+            self._look_after()
             self._relay(event["event"], raw)
             if self.reply.paused:
                 return wire.message_end(self.reply)
-            self._look_after()
         return self._end(b"")
 
     def _end(self, raw: bytes) -> bytes:
@@ -128,7 +128,7 @@ class Turn:
             self._listener.hear(wire.relayed(raw) if raw else wire.COMMENT)
 
     def _look_after(self) -> None:
-        """Between two events: bound a wait that may be in vain, and save what has come."""
+        """Bounds a wait that may be in vain, and saves what has come, before the client hears of it."""
         if self.reply.winding_up and self._stream:
             self._stream.hurry(LAST_WORD)
         if self._save_is_due():

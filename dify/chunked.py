@@ -4,10 +4,12 @@ Dify sends each token as a chunk of its own, and one read of the socket often br
 one at a time, at some ten calls each, which was an eighth of the CPU of a turn.
 """
 
+import re
 from http.client import HTTPResponse, IncompleteRead
 
 READ = 64 * 1024  # bytes
 LONGEST_SIZE_LINE = 1024  # bytes; a size and its extensions
+HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class Dechunker:
@@ -43,7 +45,10 @@ class Dechunker:
     def _read_size(self, line: bytes) -> None:
         if not line:  # the line break behind a chunk's data
             return
-        self._left = int(line.partition(b";")[0], 16)
+        size = line.partition(b";")[0].strip()
+        if not HEX.fullmatch(size):  # int() would also read -5, 0x5 and 1_0
+            raise ValueError("A chunk has no size.")
+        self._left = int(size, 16)
         self.ended = self._left == 0
 
 
@@ -53,21 +58,22 @@ class EagerResponse(HTTPResponse):
     _dechunker: Dechunker | None = None
 
     def read1(self, n: int = -1) -> bytes:
-        if self.fp is None or not self.chunked:  # type: ignore[attr-defined]  # set by begin()
+        if self.fp is None or not self.chunked:
             return super().read1(n)
         self._dechunker = self._dechunker or Dechunker()
         payload = b""
         while not payload and not self._dechunker.ended:
-            payload = self._dechunk(self.fp.read1(READ))
+            payload = dechunked(self._dechunker, self.fp.read1(READ))
         if self._dechunker.ended:
             self._close_conn()  # type: ignore[attr-defined]  # what http.client does after the last chunk
         return payload
 
-    def _dechunk(self, raw: bytes) -> bytes:
-        assert self._dechunker
-        if not raw:
-            raise IncompleteRead(b"")
-        try:
-            return self._dechunker.feed(raw)
-        except ValueError as error:
-            raise IncompleteRead(b"") from error
+
+def dechunked(dechunker: Dechunker, raw: bytes) -> bytes:
+    """Raises what http.client raises for a body that breaks off or is none."""
+    if not raw:
+        raise IncompleteRead(b"")
+    try:
+        return dechunker.feed(raw)
+    except ValueError as error:
+        raise IncompleteRead(b"") from error

@@ -21,7 +21,7 @@ JSONObject = dict[str, Any]
 class DifyClient:
     def __init__(self, base_url: str, api_key: str) -> None:
         self._root = service_url(base_url)
-        self._authorization = f"Bearer {api_key}"
+        self._authorization = f"Bearer {api_key}".encode()  # bytes, so that any key can be sent, and be refused
 
     def chat(self, body: JSONObject) -> "ChatStream":
         """Sends one message, always in streaming mode, and returns once Dify accepted it."""
@@ -41,7 +41,7 @@ class DifyClient:
         self._call("POST", f"/chat-messages/{task_id}/stop", body={"user": user})
 
     def conversations(self, user: str, *, limit: int, last_id: str = "", sort_by: str = "-updated_at") -> JSONObject:
-        """{"data": [...], "has_more", "limit"}, newest first by default."""
+        """{"data": [...], "has_more", "limit", "dropped": how many had no id}, newest first by default."""
         query = {"user": user, "limit": limit, "last_id": last_id, "sort_by": sort_by}
         return self._page("/conversations", query)
 
@@ -79,8 +79,8 @@ class DifyClient:
         page = self._call("GET", path, params={name: value for name, value in query.items() if value != ""})
         if not isinstance(page.get("data"), list):
             raise DifyBroken
-        page["data"] = [row for row in page["data"] if isinstance(row, dict) and row.get("id")]
-        return page
+        rows = [row for row in page["data"] if isinstance(row, dict) and row.get("id")]
+        return page | {"data": rows, "dropped": len(page["data"]) - len(rows)}
 
     def _call(self, method: str, path: str, **request: Any) -> JSONObject:
         timeout = settings.DIFY_READ_TIMEOUT
@@ -96,7 +96,7 @@ class DifyClient:
         return answer
 
     def _exchange(self, method: str, path: str, *, body: JSONObject | None = None, **request: Any) -> Exchange:
-        headers = {"Authorization": self._authorization}
+        headers: dict[str, str | bytes] = {"Authorization": self._authorization}
         if body is not None:
             headers["Content-Type"] = "application/json"
             request["data"] = orjson.dumps(body)
@@ -132,7 +132,8 @@ def parsed(event: Event) -> tuple[JSONObject, bytes]:
         data = orjson.loads(raw) if raw else None
     if not isinstance(data, dict):
         return {"event": ""}, b""
-    data.setdefault("event", event.name)
+    if not isinstance(data.setdefault("event", event.name), str):
+        data["event"] = ""
     return data, raw
 
 

@@ -19,7 +19,7 @@ from dify.errors import (
     DifyUnreachable,
     DifyUntrusted,
 )
-from dify.http import Forbidden, Guarded, session
+from dify.http import Forbidden, Guarded, sent
 
 PIECE = 64 * 1024  # bytes
 
@@ -32,9 +32,7 @@ class Exchange:
         self._deadline = time.monotonic() + total
         timeout = (settings.DIFY_CONNECT_TIMEOUT, min(idle, total))
         try:
-            self.response = session().request(
-                method, url, timeout=timeout, stream=True, allow_redirects=False, **request
-            )
+            self.response = sent(method, url, timeout=timeout, **request)
         except requests.RequestException as error:
             raise typed(error) from error
         self.status = self.response.status_code
@@ -102,6 +100,6 @@ def typed(error: requests.RequestException) -> DifyError:
         return DifyUntrusted()
     if isinstance(error, requests.ConnectTimeout):
         return DifyUnreachable("Dify cannot be reached: it did not answer the connection in time.")
-    if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
+    if isinstance(error, requests.Timeout):
         return DifyTimeout()
     return DifyUnreachable()

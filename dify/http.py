@@ -1,25 +1,36 @@
-"""The one HTTP session to all Difys: pooled, guarded at connect time, and careful about what it repeats."""
+"""How requests reach Dify: pooled, guarded at connect time, and careful about what is repeated."""
 
 import socket
 from functools import cache
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from typing import Any, Self
 
-import requests
 from django.conf import settings
+from requests import Request, Response
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
 from dify.addresses import ForbiddenAddress, resolve
 from dify.chunked import EagerResponse
 
+HEADERS = {"User-Agent": "chat-gateway", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class Careful(Retry):
+    """Does not wait a second time for what has kept silent once: the caller has one time-out, not two."""
+
+    def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        if isinstance(error := kwargs.get("error"), ReadTimeoutError):
+            raise error
+        return super().increment(method, url, *args, **kwargs)
+
+
 # A connection that could not be made carried no request, so any request may try again. What may have reached Dify
 # is repeated only if it is a GET: a chat message sent twice is asked, answered and paid twice.
-RETRY = Retry(
+RETRY = Careful(
     total=2,
     connect=1,
     read=1,
@@ -89,14 +100,18 @@ class GuardedAdapter(HTTPAdapter):
 
 
 @cache
-def session() -> requests.Session:
-    """One for the process. No proxies, netrc or cookies: what is sent is what the caller says, to whom it says."""
-    made = requests.Session()
-    made.trust_env = False
-    made.verify = settings.DIFY_CA_BUNDLE or True
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    made.headers = {"User-Agent": "chat-gateway", "Accept-Encoding": "identity"}
-    adapter = GuardedAdapter(pool_connections=64, pool_maxsize=settings.DIFY_POOL_SIZE, max_retries=RETRY)
-    made.mount("http://", adapter)
-    made.mount("https://", adapter)
-    return made
+def adapter() -> GuardedAdapter:
+    """The process's connections to all Difys."""
+    return GuardedAdapter(pool_connections=64, pool_maxsize=settings.DIFY_POOL_SIZE, max_retries=RETRY)
+
+
+def sent(
+    method: str, url: str, *, timeout: tuple[float, float], headers: dict[str, str | bytes], **body: Any
+) -> Response:
+    """The beginning of the answer: status and headers. `timeout` is (connect, read), in seconds.
+
+    Without a requests.Session there are no proxies or netrc of the environment, no cookies and no redirects: what is
+    sent is what the caller says, to whom it says. It is also a tenth of a turn's CPU less.
+    """
+    request = Request(method, url, headers=HEADERS | headers, **body).prepare()
+    return adapter().send(request, stream=True, timeout=timeout, verify=settings.DIFY_CA_BUNDLE or True)

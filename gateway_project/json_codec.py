@@ -60,7 +60,8 @@ class JSONRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return b"" if data is None else orjson.dumps(data)
+        # DRF names the entries of a list that are wrong by number, and JSON has only text for names.
+        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_NON_STR_KEYS)
 
 
 class AlwaysJSON(BaseContentNegotiation):

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.db import connections
 
 from chatproxy import turn
-from dify.http import session
+from dify.http import adapter
 from dify.standin.server import StandIn, running_standin
 from history import recorder
 from tenants import directory, tokens
@@ -30,7 +30,7 @@ def _nothing_remembered() -> Iterator[None]:
     directory.forget()
     recorder.forget_seen()
     cache.clear()
-    session.cache_clear()
+    adapter.cache_clear()
     yield
     turn.wait_for_running(10)
 

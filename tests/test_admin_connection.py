@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import LazySettings
 from django.db import connection
 
-from dify.http import session
+from dify.http import adapter
 from dify.standin.server import StandIn, running_standin
 from tenants.connection import Verdict
 from tenants.connection import tested as judged
@@ -299,7 +299,7 @@ def test_the_page_shows_the_verdict(drillquiz: System) -> None:
 def test_others_can_write_while_dify_takes_its_time(drillquiz: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen from Dify's side: when it is asked, what was saved is committed, and no transaction is open."""
     open_then: list[bool] = []
-    monkeypatch.setattr(session(), "request", watched(session().request, open_then))
+    monkeypatch.setattr(adapter(), "send", watched(adapter().send, open_then))
 
     superuser().save(page_of(drillquiz), "_test")
 

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import requests
@@ -126,8 +127,8 @@ def replayed(standin: StandIn, recording: Recording) -> tuple[int, dict[str, str
     headers = {name: value for name, value in request["headers"].items() if name != "Host"}
     if "Bearer" in headers.get("Authorization", ""):
         headers["Authorization"] = f"Bearer {recording.app or 'app-nobody'}"
-    body = UPLOADS[recording.name] if recording.name in UPLOADS else request["body"]
-    data = multipart(body) if isinstance(body, list) else (body or "").encode() if body is not None else None
+    body: Any = UPLOADS.get(recording.name, request["body"])
+    data = multipart(body) if isinstance(body, list) else body.encode() if body else body
     with requests.request(
         request["method"], url, params=request["query"], headers=headers, data=data, stream=True, timeout=20
     ) as response:

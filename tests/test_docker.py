@@ -17,8 +17,8 @@ OURS = ["migrate", "gateway", "cron"]
 
 def test_the_image_is_made_with_the_commands_that_ci_runs() -> None:
     local_sh = (ROOT / "local.sh").read_text()
-    assert "pip install --quiet --require-hashes -r requirements.txt" in DOCKERFILE
-    assert "pip install --quiet --disable-pip-version-check --require-hashes -r" in local_sh
+    assert "pip install -qq --require-hashes -r requirements.txt" in DOCKERFILE
+    assert "pip install -qq --disable-pip-version-check --require-hashes -r" in local_sh
     assert "python manage.py collectstatic --no-input --verbosity 0" in DOCKERFILE
     assert "manage collectstatic --no-input --verbosity 0" in local_sh
     assert 'CMD ["gunicorn", "gateway_project.wsgi"]' in DOCKERFILE

@@ -29,6 +29,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _close(self) -> None:
         connection = self.connection
         if connection is None or connection.in_transaction or len(_idle[self._file]) >= MOST_IDLE:
-            super()._close()
+            super()._close()  # type: ignore[misc]  # the stubs leave it out
         else:
             _idle[self._file].append(connection)
