@@ -10,6 +10,7 @@ from chatproxy.messages import MessagesView
 from chatproxy.parameters import ParametersView
 from chatproxy.status import StatusView
 from chatproxy.stop import StopView
+from chatproxy.sync import SyncMeView, SyncView
 from chatproxy.token_endpoint import ChatTokenView
 
 urlpatterns = [
@@ -25,4 +26,6 @@ urlpatterns = [
     path("parameters", ParametersView.as_view(), name="parameters"),
     path("files", FilesView.as_view(), name="files"),
     path("status", StatusView.as_view(), name="status"),
+    path("sync", SyncView.as_view(), name="sync"),
+    path("sync/me", SyncMeView.as_view(), name="sync-me"),
 ]

@@ -27,7 +27,8 @@ class Conversation(models.Model):
     name = models.TextField(blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
-    synced_at = models.DateTimeField(null=True)
+    synced_at = models.DateTimeField(null=True, help_text="When a sync last read all its messages.")
+    synced_until = models.DateTimeField(null=True, help_text="Dify's updated_at at that time, if nothing was open.")
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -93,3 +94,13 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.file_id
+
+
+class SyncLock(models.Model):
+    """The one row that a running sync holds where the database has no locks of its own, as on SQLite."""
+
+    holder = models.CharField(max_length=300, help_text="Host, process and run.")
+    beat_at = models.DateTimeField(help_text="When the holder last said that it lives.")
+
+    def __str__(self) -> str:
+        return self.holder
