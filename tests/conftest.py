@@ -1,5 +1,7 @@
 """The people and systems of every test: Alice and Bob use DrillQuiz, Charlie belongs to CoinTutor."""
 
+import io
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from django.db import connections
 from chatproxy import turn
 from dify.http import adapter
 from dify.standin.server import StandIn, running_standin
+from gateway_project.logs import QuietFormatter
+from gateway_project.request_id import RequestIdFilter
 from history import recorder
 from tenants import directory, tokens
 from tenants.models import ApiKey, SigningSecret, System
@@ -84,3 +88,19 @@ def bob(drillquiz: System) -> Gateway:
 def charlie(cointutor: System) -> Gateway:
     """An outsider: a user of another system, through its server's key."""
     return caller_by_key(cointutor, "charlie")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything down to DEBUG, of every library, as the gateway writes it."""
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(QuietFormatter())
+    handler.addFilter(RequestIdFilter())
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield written
+    root.removeHandler(handler)
+    root.setLevel(level)

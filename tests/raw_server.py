@@ -9,6 +9,7 @@ or with `keeps_alive` waits for the next request, or with `hangs` stays silent.
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import IO, NamedTuple, Self
 
 
@@ -40,6 +41,8 @@ class RawServer:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._socket.close()
 
     def _accept(self) -> None:

@@ -75,7 +75,7 @@ def test_the_link_header_leads_through_all_pages(alice: Gateway, dify: StandIn, 
     found = pages(alice, limit)
 
     assert [len(page) for page in found] == sizes
-    assert sum(found, []) == everything
+    assert [row for page in found for row in page] == everything
 
 
 def test_twenty_are_listed_if_no_limit_is_given(alice: Gateway, dify: StandIn) -> None:

@@ -1,5 +1,6 @@
 """The Dify client against servers that behave in every way but well."""
 
+import io
 import json
 import socket
 import threading
@@ -54,9 +55,8 @@ def test_a_chat_message_whose_connection_breaks_is_not_sent_again() -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_chat_message_that_is_refused_is_not_sent_again(status: int) -> None:
-    with RawServer(lambda _: [http(status, b"{}", "Retry-After: 0")]) as server:
-        with pytest.raises(errors.DifyError):
-            asked(server)
+    with RawServer(lambda _: [http(status, b"{}", "Retry-After: 0")]) as server, pytest.raises(errors.DifyError):
+        asked(server)
 
     assert len(server.requests) == 1
 
@@ -68,11 +68,10 @@ def test_nothing_that_changes_something_is_sent_again(call: str) -> None:
         "rename": lambda dify: dify.rename("user", "id", name="New"),
         "delete": lambda dify: dify.delete("user", "id"),
         "rate": lambda dify: dify.rate("user", "id", "like"),
-        "upload": lambda dify: dify.upload("user", "a.txt", Path(__file__).open("rb"), "text/plain"),
+        "upload": lambda dify: dify.upload("user", "a.txt", io.BytesIO(b"x"), "text/plain"),
     }
-    with RawServer(in_turn(b"", OK)) as server:
-        with pytest.raises(errors.DifyUnreachable):
-            calls[call](client(server))
+    with RawServer(in_turn(b"", OK)) as server, pytest.raises(errors.DifyUnreachable):
+        calls[call](client(server))
 
     assert len(server.requests) == 1
 
@@ -86,9 +85,8 @@ def test_what_only_reads_is_asked_once_more(first: bytes) -> None:
 
 
 def test_it_gives_up_after_the_second_time() -> None:
-    with RawServer(lambda _: [http(503, b"")]) as server:
-        with pytest.raises(errors.DifyBroken):
-            client(server).parameters()
+    with RawServer(lambda _: [http(503, b"")]) as server, pytest.raises(errors.DifyBroken):
+        client(server).parameters()
 
     assert len(server.requests) == 2
 
@@ -159,7 +157,7 @@ def test_silence_in_a_stream_is_a_timeout(settings: LazySettings, begin: bytes) 
 
 
 def dripping(begin: bytes, piece: bytes) -> Callable[[Heard], Iterator[bytes]]:
-    def answer(_: Heard) -> Iterator[bytes]:
+    def answer(heard: Heard) -> Iterator[bytes]:
         yield begin
         for _ in range(30):
             time.sleep(0.05)
@@ -203,9 +201,9 @@ def test_both_attempts_together_have_the_time_of_one(settings: LazySettings) -> 
 
 def test_a_body_is_capped(settings: LazySettings) -> None:
     settings.DIFY_MAX_BODY_BYTES = 1000
-    with RawServer(lambda _: [http(200, json.dumps({"x": "y" * 2000}).encode())]) as server:
-        with pytest.raises(errors.DifyAnswerTooLarge):
-            client(server).parameters()
+    body = json.dumps({"x": "y" * 2000}).encode()
+    with RawServer(lambda _: [http(200, body)]) as server, pytest.raises(errors.DifyAnswerTooLarge):
+        client(server).parameters()
 
 
 def test_the_body_of_an_error_is_capped_too(settings: LazySettings) -> None:
@@ -324,9 +322,9 @@ def test_each_failure_has_its_type(answer: bytes, kind: type[errors.DifyError]) 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/html", "text/plain"])
 def test_a_chat_answer_that_is_no_stream_is_refused(media_type: str) -> None:
-    with RawServer(lambda _: [http(200, b'{"answer": "x"}', media_type=media_type)]) as server:
-        with pytest.raises(errors.DifyBroken):
-            asked(server)
+    answer = http(200, b'{"answer": "x"}', media_type=media_type)
+    with RawServer(lambda _: [answer]) as server, pytest.raises(errors.DifyBroken):
+        asked(server)
 
 
 def test_difys_words_are_kept_out_of_the_error_that_is_shown() -> None:
