@@ -1,9 +1,7 @@
 """GET /v1/conversations/{id}/messages: what was said, oldest first."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -17,10 +15,8 @@ from chatproxy.shapes import IDENTITY, LIMIT, PageSerializer
 from chatproxy.turn import running
 from dify.errors import DifyError
 from history import fallback, ownership
-from history.turns import as_two, better_answers, with_running
+from history.turns import as_two, better_answers, longest_turn, with_running
 from tenants.caller import Caller
-
-MARGIN = 60  # seconds, for what surrounds the wait for Dify
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -70,7 +66,7 @@ class MessagesView(CallerView):
     ) -> tuple[list[dict[str, Any]], bool]:
         page = self.dify(caller).messages(caller.dify_user, conversation_id, limit=limit, first_id=first_id)
         turns = [from_dify(row, conversation_id) for row in page["data"]]
-        since = earliest_running()
+        since = timezone.now() - longest_turn()
         turns = better_answers(caller, turns, since)
         newest = turns if first_id else with_running(caller, conversation_id, turns, since)
         return [with_live_answer(turn) for turn in newest], bool(page.get("has_more"))
@@ -82,11 +78,6 @@ def with_live_answer(shown: dict[str, Any]) -> dict[str, Any]:
         return shown
     live = next((turn.reply for turn in list(running) if turn.reply.message_id == shown["message_id"]), None)
     return shown | {"answer": live.answer} if live else shown
-
-
-def earliest_running() -> datetime:
-    """No turn takes longer than this."""
-    return timezone.now() - timedelta(seconds=settings.DIFY_TOTAL_TIMEOUT + MARGIN)
 
 
 def from_dify(row: dict[str, Any], conversation_id: str) -> dict[str, Any]:

@@ -269,6 +269,9 @@ LOGGING = {
     "filters": {"request_id": {"()": "gateway_project.request_id.RequestIdFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "quiet", "filters": ["request_id"]}},
     "root": {"handlers": ["console"], "level": env.choice("LOG_LEVEL", "INFO", LOG_LEVELS)},
-    "loggers": {"django": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "urllib3": {"level": "ERROR"},  # its warnings quote addresses, with users in them
+    },
 }
 LOGGING_CONFIG = "logging.config.dictConfig"

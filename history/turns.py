@@ -1,8 +1,9 @@
 """One turn as the API shows it: two messages, the user's and the assistant's."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 
 from history.models import Message
@@ -10,7 +11,13 @@ from tenants.caller import Caller
 
 Turn = dict[str, Any]
 
+MARGIN = 60  # seconds, for what surrounds a turn's wait for Dify
 CLOCKS_DIFFER_BY = 120  # seconds, between Dify and the gateway
+
+
+def longest_turn() -> timedelta:
+    """A row that has been pending for longer than this was left by a crash."""
+    return timedelta(seconds=settings.DIFY_TOTAL_TIMEOUT + MARGIN)
 
 
 def of_ledger(entry: Message, conversation_id: str) -> Turn:
@@ -85,12 +92,21 @@ def asks(entry: Message, turn: Turn) -> bool:
 
 
 def better_answers(caller: Caller, turns: list[Turn], since: datetime) -> list[Turn]:
-    """Dify's turns, with the ledger's answer where Dify has none: it still runs, or its caller hung up."""
-    empty = [turn["message_id"] for turn in turns if not turn["answer"]]
-    if not empty:
-        return turns
-    kept = Message.objects.filter(system_id=caller.system.system_id, user_id=caller.user_id, message_id__in=empty)
-    ours = {entry.message_id: kept_answer(entry, since) for entry in kept}
+    """Dify's turns, with what only the ledger knows: the answer where Dify has none, and that one was stopped.
+
+    Dify has no answer while it runs, nor ever if its caller hung up.
+    """
+    listed = {turn["message_id"]: bool(turn["answer"]) for turn in turns}
+    empty = [message_id for message_id, answered in listed.items() if not answered]
+    kept = Message.objects.filter(
+        Q(message_id__in=empty) | Q(message_id__in=listed, status=Message.Status.STOPPED),
+        system_id=caller.system.system_id,
+        user_id=caller.user_id,
+    )
+    ours = {
+        entry.message_id: {"status": entry.status} if listed[entry.message_id or ""] else kept_answer(entry, since)
+        for entry in kept
+    }
     return [turn | ours.get(turn["message_id"], {}) for turn in turns]
 
 

@@ -153,3 +153,14 @@ def test_a_stop_that_cannot_reach_dify_is_an_error_and_the_turn_runs_on(alice: G
 
     assert (response.status_code, response.json()["code"]) == (502, "upstream_error")
     assert Message.objects.get().status == "answered"
+
+
+def test_the_history_says_that_it_was_stopped(alice: Gateway) -> None:
+    with streaming(alice) as (task_id, pieces):
+        stop(alice, task_id)
+        list(pieces)
+
+    kept = Message.objects.get()
+    assert kept.conversation
+    answer = alice.get(f"/v1/conversations/{kept.conversation.conversation_id}/messages").json()[1]
+    assert (answer["status"], answer["content"]) == ("stopped", kept.answer)

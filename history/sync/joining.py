@@ -3,21 +3,15 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from django.conf import settings
 from django.utils import timezone
 
 from history.models import Conversation, Message
 from history.sync.rows import Said
-from history.turns import CLOCKS_DIFFER_BY
+from history.turns import CLOCKS_DIFFER_BY, longest_turn
 
-MARGIN = 60  # seconds, for what surrounds a turn's wait for Dify
 SKEW = timedelta(seconds=CLOCKS_DIFFER_BY)
 INTERRUPTED = "interrupted"
 Status = Message.Status
-
-
-def longest_turn() -> timedelta:
-    return timedelta(seconds=settings.DIFY_TOTAL_TIMEOUT + MARGIN)
 
 
 def may_run(entry: Message) -> bool:

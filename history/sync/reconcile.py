@@ -14,6 +14,7 @@ from history.recorder import upserted
 from history.sync import joining
 from history.sync.joining import Ledger
 from history.sync.rows import Listed, Said
+from history.turns import longest_turn
 from tenants.caller import Caller
 
 BATCH = 500  # rows in a statement
@@ -132,7 +133,7 @@ def left_pending(caller: Caller) -> list[Message]:
         system_id=caller.system.system_id,
         user_id=caller.user_id,
         status=Message.Status.PENDING,
-        created_at__lt=timezone.now() - joining.longest_turn(),
+        created_at__lt=timezone.now() - longest_turn(),
     )
     return list(pending)
 
