@@ -123,7 +123,7 @@ def revealed(secret: SigningSecret) -> str:
     try:
         return secret.secret.reveal()
     except SecretUnreadable as error:
-        raise NotConfigured("The system's signing secret cannot be decrypted: a key is missing.") from error
+        raise NotConfigured("The signing secret cannot be decrypted: ENCRYPTION_KEYS lacks its key.") from error
 
 
 def expiry_within_bounds(claims: dict[str, Any]) -> None:
