@@ -176,12 +176,12 @@ class Turn:
         recorder.finish_turn(self._entry, self.reply, status, error_code, latency_ms)
 
     def _announce(self, last_frame: bytes) -> None:
-        recorder.let_go_of_database()
         self._over.set()
         self._decided.set()
         if self._listener:
             self._listener.hear(last_frame)
             self._listener.end()
+        recorder.let_go_of_database()
 
     def _drain(self) -> None:
         """Reads what Dify still sends, so that it may finish its work, and the connection can serve again."""

@@ -21,7 +21,8 @@ JSONObject = dict[str, Any]
 class DifyClient:
     def __init__(self, base_url: str, api_key: str) -> None:
         self._root = service_url(base_url)
-        self._authorization = f"Bearer {api_key}".encode()  # bytes, so that any key can be sent, and be refused
+        # Headers are Latin-1: written so, any key can be sent, and be refused.
+        self._authorization = f"Bearer {api_key}".encode().decode("latin-1")
 
     def chat(self, body: JSONObject) -> "ChatStream":
         """Sends one message, always in streaming mode, and returns once Dify accepted it."""
@@ -96,7 +97,7 @@ class DifyClient:
         return answer
 
     def _exchange(self, method: str, path: str, *, body: JSONObject | None = None, **request: Any) -> Exchange:
-        headers: dict[str, str | bytes] = {"Authorization": self._authorization}
+        headers = {"Authorization": self._authorization}
         if body is not None:
             headers["Content-Type"] = "application/json"
             request["data"] = orjson.dumps(body)

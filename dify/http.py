@@ -106,7 +106,7 @@ def adapter() -> GuardedAdapter:
 
 
 def sent(
-    method: str, url: str, *, timeout: tuple[float, float], headers: dict[str, str | bytes], **body: Any
+    method: str, url: str, *, timeout: tuple[float, float], headers: dict[str, str], **body: Any
 ) -> Response:
     """The beginning of the answer: status and headers. `timeout` is (connect, read), in seconds.
 
