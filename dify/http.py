@@ -105,9 +105,7 @@ def adapter() -> GuardedAdapter:
     return GuardedAdapter(pool_connections=64, pool_maxsize=settings.DIFY_POOL_SIZE, max_retries=RETRY)
 
 
-def sent(
-    method: str, url: str, *, timeout: tuple[float, float], headers: dict[str, str], **body: Any
-) -> Response:
+def sent(method: str, url: str, *, timeout: tuple[float, float], headers: dict[str, str], **body: Any) -> Response:
     """The beginning of the answer: status and headers. `timeout` is (connect, read), in seconds.
 
     Without a requests.Session there are no proxies or netrc of the environment, no cookies and no redirects: what is
