@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotFound
 from dify.errors import DifyBroken, DifyError, DifyRefused, DifyTimeout, DifyUnreachable
 from history import turns
 from history.models import Conversation, Message
+from history.ownership import owned
 from tenants.caller import Caller
 
 
@@ -20,9 +21,7 @@ def serves(error: DifyError) -> bool:
 
 def conversations(caller: Caller, limit: int, last_id: str) -> tuple[list[dict[str, Any]], bool]:
     """Newest first, after `last_id`; and whether there are more. Raises NotFound for an unknown last_id."""
-    mine = Conversation.objects.filter(
-        system_id=caller.system.system_id, user_id=caller.user_id, deleted_at=None
-    ).order_by("-updated_at", "-id")
+    mine = owned(caller).filter(deleted_at=None).order_by("-updated_at", "-id")
     if last_id:
         last = mine.filter(conversation_id=last_id).first()
         if last is None:
@@ -46,9 +45,7 @@ def messages(caller: Caller, conversation_id: str, limit: int, first_id: str) ->
 
     Raises NotFound for an unknown conversation or first_id.
     """
-    conversation = Conversation.objects.filter(
-        system_id=caller.system.system_id, user_id=caller.user_id, conversation_id=conversation_id, deleted_at=None
-    ).first()
+    conversation = owned(caller).filter(conversation_id=conversation_id, deleted_at=None).first()
     if conversation is None:
         raise NotFound
     said = Message.objects.filter(conversation=conversation).order_by("-created_at", "-id")

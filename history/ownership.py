@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 
+from django.db.models import QuerySet
 from rest_framework.exceptions import NotFound
 
 from history.models import Conversation, Message, Upload
@@ -15,6 +16,10 @@ def valid_id(text: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise NotFound from None
+
+
+def owned(caller: Caller) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(system_id=caller.system.system_id, user_id=caller.user_id)
 
 
 def known_conversation(caller: Caller, conversation_id: str) -> Conversation | None:

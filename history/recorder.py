@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dify.reply import Reply
 from history.models import ChatUser, Conversation, Message, Upload
+from history.ownership import owned
 from tenants.caller import Caller
 
 SEEN_IS_NOTED_EVERY = 60  # seconds
@@ -173,10 +174,6 @@ def note_rated(caller: Caller, message_id: str, rating: str | None) -> None:
 
 def note_uploaded(caller: Caller, file_id: str) -> None:
     Upload.objects.create(system_id=caller.system.system_id, user_id=caller.user_id, file_id=file_id)
-
-
-def owned(caller: Caller) -> Any:
-    return Conversation.objects.filter(system_id=caller.system.system_id, user_id=caller.user_id)
 
 
 def let_go_of_database() -> None:
