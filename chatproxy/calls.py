@@ -1,9 +1,5 @@
 """What every call of a caller has in common: who it is for, which Dify app, whose conversation."""
 
-from collections.abc import Mapping
-from typing import Any, cast
-
-from django.http import QueryDict
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -11,7 +7,8 @@ from dify.client import DifyClient
 from history import ownership
 from history.models import Conversation
 from history.recorder import let_go_of_database
-from tenants.caller import Caller, Holder
+from tenants.caller import Caller
+from tenants.calls import claims, holder
 from tenants.dify_app import client_of
 from tenants.models import System
 
@@ -31,22 +28,6 @@ class CallerView(APIView):
         client = client_of(system)
         let_go_of_database()
         return client
-
-
-def holder(request: Request) -> Holder:
-    """What the authentication classes made of the credential; nothing gets here without one."""
-    return cast(Holder, request.user)
-
-
-def claims(request: Request) -> Mapping[str, Any]:
-    """system_id and user_id, from the body or else the address."""
-    return {**request.query_params.dict(), **body_of(request)}
-
-
-def body_of(request: Request) -> dict[str, Any]:
-    """The parsers let nothing but objects through, and forms, whose fields are lists until one value is taken."""
-    data = request.data
-    return cast(dict[str, Any], data.dict() if isinstance(data, QueryDict) else data)
 
 
 def checked_conversation(caller: Caller, dify: DifyClient, conversation_id: str) -> Conversation | None:

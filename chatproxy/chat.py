@@ -9,11 +9,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatproxy.calls import CallerView, body_of, checked_conversation
+from chatproxy.calls import CallerView, checked_conversation
 from chatproxy.listener import Listener
 from chatproxy.questions import Question, QuestionSerializer
 from chatproxy.turn import Turn
 from history import ownership, recorder
+from tenants.calls import body_of
 
 FIRST_BYTE_WITHIN = 0.7  # seconds: the contract says one, and some of it goes on the way
 

@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chatproxy.calls import CallerView
-from chatproxy.links import linked_page
 from chatproxy.shapes import IDENTITY, LIMIT, IdentitySerializer, PageSerializer
 from dify.errors import DifyError
 from history import fallback, ownership, recorder
+from history.links import linked_page
 from tenants.caller import Caller
 
 

@@ -10,11 +10,11 @@ from rest_framework.response import Response
 
 from chatproxy.calls import CallerView
 from chatproxy.conversations import whole_seconds
-from chatproxy.links import linked_page
 from chatproxy.shapes import IDENTITY, LIMIT, PageSerializer
 from chatproxy.turn import running
 from dify.errors import DifyError
 from history import fallback, ownership
+from history.links import linked_page
 from history.turns import as_two, better_answers, longest_turn, with_running
 from tenants.caller import Caller
 

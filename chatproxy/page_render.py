@@ -15,10 +15,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chatproxy.calls import body_of
-from chatproxy.markdown import rendered
+from history.markdown import rendered
 from history.recorder import let_go_of_database
 from tenants.authentication import TokenAuthentication
+from tenants.calls import body_of
 from tenants.errors import TooLarge
 
 MAX_TEXTS = 200

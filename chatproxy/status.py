@@ -9,10 +9,11 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatproxy.calls import CallerView, claims, holder
+from chatproxy.calls import CallerView
 from chatproxy.shapes import IDENTITY
 from dify.errors import DifyError
 from tenants.caller import KeyHolder, claimed_text
+from tenants.calls import claims, holder
 from tenants.errors import NotConfigured
 from tenants.models import System
 

@@ -8,13 +8,14 @@ from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chatproxy.calls import CallerView, claims, holder
+from chatproxy.calls import CallerView
 from chatproxy.shapes import IdentitySerializer
 from history import recorder
 from history.sync import lock
 from history.sync.run import Sync, known_users
 from history.sync.visit import Options
 from tenants.caller import Caller, KeyHolder, TokenHolder, claimed_text, claimed_user
+from tenants.calls import claims, holder
 
 PATIENCE = 10.0  # seconds, for another sync to end
 TRY_AGAIN_AFTER = 30  # seconds

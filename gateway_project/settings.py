@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "tenants",
     "history",
     "chatproxy",
+    "rooms",
 ]
 
 MIDDLEWARE = [

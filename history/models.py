@@ -35,7 +35,11 @@ class Conversation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["system", "conversation_id"], name="conversation_once_per_system")
         ]
-        indexes = [models.Index(fields=["system", "user_id", "-updated_at", "-id"], name="conversations_of_user")]
+        indexes = [
+            models.Index(fields=["system", "user_id", "-updated_at", "-id"], name="conversations_of_user"),
+            models.Index(fields=["system", "-updated_at", "-id", "created_at"], name="conversations_newest"),
+            models.Index(fields=["-updated_at", "-id", "created_at"], name="conversations_newest_of_all"),
+        ]
 
     def __str__(self) -> str:
         return self.conversation_id
@@ -69,12 +73,25 @@ class Message(models.Model):
     citations = models.JSONField(default=list)
     files = models.JSONField(default=list)
     feedback = models.CharField(max_length=8, blank=True)
+    archived_at = models.DateTimeField(null=True, help_text="When its object was stored by archive_history.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["system", "message_id"], name="message_once_per_system")]
         indexes = [
             models.Index(fields=["conversation", "created_at", "id"], name="messages_in_order"),
             models.Index(fields=["system", "user_id", "task_id"], name="messages_by_task"),
+            models.Index(fields=["system", "created_at"], name="messages_by_day"),
+            models.Index(
+                fields=["id"],
+                condition=models.Q(archived_at=None) & ~models.Q(status="pending"),
+                name="messages_to_archive",
+            ),
+            models.Index(
+                fields=["system", "created_at"],
+                condition=models.Q(status__in=["failed", "stopped"]),
+                name="messages_unanswered",
+            ),
+            models.Index(fields=["system", "created_at"], condition=~models.Q(feedback=""), name="messages_rated"),
         ]
 
     def __str__(self) -> str:
@@ -94,6 +111,20 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.file_id
+
+
+class Erasure(models.Model):
+    """The receipt of one person's erasure: what went where, and what could not go. Nothing that was said."""
+
+    system = models.ForeignKey(System, models.PROTECT, related_name="erasures")
+    user_id = models.CharField(max_length=256)
+    asked_by = models.CharField(max_length=200, help_text="Who asked for it: a username, or the command line.")
+    begun_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="Empty if it was interrupted: run it again.")
+    report = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.system_id}/{self.user_id}"
 
 
 class SyncLock(models.Model):

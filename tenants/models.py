@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,6 +14,7 @@ from django.utils import timezone
 from dify.addresses import service_url
 from tenants.origins import normalized_origins
 from tenants.sealed import SealedField
+from tenants.time_zones import validate_time_zone
 
 SYSTEM_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 MAX_TOKEN_LIFETIME = timedelta(days=30)
@@ -71,6 +73,12 @@ class System(models.Model):
     jwks_url = models.URLField("JWKS address", blank=True)
     jwt_issuer = models.CharField("JWT issuer", max_length=200, blank=True, help_text="If given, iss must be this.")
     jwt_audience = models.CharField("JWT audience", max_length=200, blank=True, help_text="If given, aud must be this.")
+    time_zone = models.CharField(
+        max_length=64,
+        blank=True,
+        validators=[validate_time_zone],
+        help_text="Such as Asia/Seoul: when a day of its history begins and ends. Empty: the gateway's own.",
+    )
     retention_days = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: keep what was said for good.")
     operators = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
@@ -97,6 +105,10 @@ class System(models.Model):
     @property
     def origins(self) -> list[str]:
         return self.allowed_origins.split()
+
+    @property
+    def tz(self) -> tzinfo:
+        return ZoneInfo(self.time_zone or settings.TIME_ZONE)
 
     @property
     def dify_credentials(self) -> tuple[str, str]:

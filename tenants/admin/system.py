@@ -73,7 +73,8 @@ class SystemAdmin(ForOperators, ModelAdmin):
             ("System", {"fields": ["system_id", "name", "enabled"]}),
             ("Dify", dify),
             ("Web sites", {"fields": ["allowed_origins", "identity_proof"]}),
-            ("Tokens and retention", {"fields": [*tokens, "retention_days"], "classes": ["collapse"]}),
+            ("Tokens", {"fields": tokens, "classes": ["collapse"]}),
+            ("History", {"fields": ["time_zone", "retention_days"], "classes": ["collapse"]}),
         ]
         return fieldsets + (
             [("Operators", {"fields": ["operators"], "classes": ["collapse"]})] if rules(request) else []

@@ -16,8 +16,8 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from chatproxy.markdown_cjk import cjk_friendly
-from chatproxy.markdown_links import safe_links
+from history.markdown_cjk import cjk_friendly
+from history.markdown_links import safe_links
 
 MAX_CHARACTERS = 100_000  # beyond it, an answer is shown as it was written: formatting would hold up everybody
 TAGS = {
