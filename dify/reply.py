@@ -16,6 +16,7 @@ class Reply:
         self.task_id = ""
         self.created_at = 0  # Unix seconds
         self.metadata: dict[str, Any] = {}
+        self.model = ""  # which wrote the answer, as far as Dify says; only workflows do
         self.ended = False
         self.paused = False
         self.workflow_status = ""
@@ -93,6 +94,12 @@ class Reply:
         )
         self.ended = True
 
+    def _node_finished(self, event: dict[str, Any]) -> None:
+        data = event.get("data")
+        process = data.get("process_data") if isinstance(data, dict) else None
+        model = process.get("model_name") if isinstance(process, dict) else None
+        self.model = model if isinstance(model, str) and model else self.model
+
     def _workflow_finished(self, event: dict[str, Any]) -> None:
         data = event.get("data")
         self.workflow_status = str(data.get("status") or "") if isinstance(data, dict) else ""
@@ -110,6 +117,7 @@ READERS = {
     "message_replace": Reply._replace,
     "message_end": Reply._message_end,
     "error": Reply._error,
+    "node_finished": Reply._node_finished,
     "workflow_finished": Reply._workflow_finished,
     "workflow_paused": Reply._paused,
 }

@@ -67,6 +67,7 @@ class Message(models.Model):
     error_code = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField()
     latency_ms = models.PositiveIntegerField(null=True)
+    model = models.CharField(max_length=100, blank=True, help_text="Where Dify names it, as in workflows.")
     tokens = models.PositiveIntegerField(null=True)
     price = models.DecimalField(max_digits=18, decimal_places=7, null=True)
     currency = models.CharField(max_length=8, blank=True)

@@ -15,9 +15,11 @@ from django.utils import timezone
 from dify.reply import Reply
 from history.models import ChatUser, Conversation, Message, Upload
 from history.ownership import owned
+from history.retention import taken_in_since
 from tenants.caller import Caller
 
 SEEN_IS_NOTED_EVERY = 60  # seconds
+MAX_MODEL = 100  # characters, as its column
 _seen: TTLCache[tuple[str, str], bool] = TTLCache(maxsize=50_000, ttl=SEEN_IS_NOTED_EVERY)
 
 
@@ -37,19 +39,27 @@ def open_turn(caller: Caller, query: str, conversation: Conversation | None, fil
 def keep_partial(turn: Message, reply: Reply) -> None:
     """What has come so far, with the ids Dify gave it: survives a crash, and another process can find the task."""
     with transaction.atomic():
-        Message.objects.filter(pk=turn.pk).update(**progress(turn, reply))
+        if not Message.objects.filter(pk=turn.pk).update(**progress(turn, reply)):
+            bring_nothing_back()
 
 
 def finish_turn(turn: Message, reply: Reply, status: str, error_code: str, latency_ms: int) -> None:
     """Settles the row. A turn that its user stopped stays stopped, whichever process heard of it."""
     row = Message.objects.filter(pk=turn.pk)
     with transaction.atomic():
-        written = progress(turn, reply) | usage(reply.metadata) | {"latency_ms": latency_ms}
+        written = progress(turn, reply) | usage(reply.metadata) | {"latency_ms": latency_ms, "archived_at": None}
+        if reply.model:
+            written["model"] = storable(reply.model)[:MAX_MODEL]
         if citations := reply.metadata.get("retriever_resources"):
             written["citations"] = citations
         settled = {"status": status, "error_code": error_code}
-        if not row.filter(status=Message.Status.PENDING).update(**written, **settled):
-            row.update(**written)
+        if not row.filter(status=Message.Status.PENDING).update(**written, **settled) and not row.update(**written):
+            bring_nothing_back()
+
+
+def bring_nothing_back() -> None:
+    """The row was erased while its turn ran, so the conversation, which was written just before it, is not wanted."""
+    transaction.set_rollback(True)
 
 
 def progress(turn: Message, reply: Reply) -> dict[str, Any]:
@@ -139,6 +149,7 @@ def note_seen(caller: Caller) -> None:
 
 def note_listed(caller: Caller, rows: Iterable[dict[str, Any]]) -> None:
     """Keeps the names that Dify's list shows, so that the cache can serve them when Dify is away."""
+    since = taken_in_since(caller)
     found = [
         Conversation(
             system_id=caller.system.system_id,
@@ -149,6 +160,7 @@ def note_listed(caller: Caller, rows: Iterable[dict[str, Any]]) -> None:
             updated_at=moment(row["updated_at"]),
         )
         for row in rows
+        if moment(row["updated_at"]) >= since
     ]
     if found:
         upserted(found, update=["name", "updated_at"])
@@ -168,7 +180,7 @@ def note_deleted(caller: Caller, conversation_id: str) -> None:
 
 def note_rated(caller: Caller, message_id: str, rating: str | None) -> None:
     Message.objects.filter(system_id=caller.system.system_id, user_id=caller.user_id, message_id=message_id).update(
-        feedback=rating or ""
+        feedback=rating or "", archived_at=None
     )
 
 

@@ -61,7 +61,10 @@ def settle(entry: Message, conversation: Conversation, said: Said) -> bool:
         entry.feedback = said.feedback
     entry.citations = entry.citations or said.citations
     entry.files = entry.files or said.files
-    return contents(entry) != before
+    changed = contents(entry) != before
+    if changed:
+        entry.archived_at = None  # to be stored again
+    return changed
 
 
 WRITTEN = ["message_id", "conversation_id", "answer", "status", "error_code", "feedback", "citations", "files"]

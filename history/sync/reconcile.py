@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from history import retention
 from history.models import Conversation, Message
 from history.recorder import upserted
 from history.sync import joining
 from history.sync.joining import Ledger
 from history.sync.rows import Listed, Said
-from history.turns import longest_turn
 from tenants.caller import Caller
 
 BATCH = 500  # rows in a statement
@@ -39,6 +39,8 @@ class Listing(NamedTuple):
 def conversations(caller: Caller, rows: list[Listed], began: datetime, dry_run: bool) -> Listing:
     """`began` is when Dify was first asked: what was deleted here since then is not news from there."""
     known = {row.conversation_id: row for row in of_user(caller)}
+    since = retention.taken_in_since(caller)
+    rows = [row for row in rows if row.id in known or row.updated_at >= since]
     unknown = {row.id for row in rows if row.id not in known}
     foreign = set(taken(Conversation, "conversation_id", caller, list(unknown)))
     moved = [new for row in rows if row.id not in foreign and (new := merged(caller, row, known.get(row.id)))]
@@ -97,14 +99,14 @@ def messages(caller: Caller, conversation: Conversation, rows: list[Said]) -> Re
     """To be called while `writing`."""
     here = Q(conversation=conversation) | Q(conversation=None, message_id=None)
     ours = Message.objects.select_for_update().filter(here, system_id=caller.system.system_id, user_id=caller.user_id)
-    ledger = Ledger(ours)
+    ledger, since = Ledger(ours), retention.taken_in_since(caller)
     new, changed, still_open = [], [], False
     for row in sorted(rows, key=lambda row: row.created_at):
         entry = ledger.entry_of(row)
         if ledger.awaits(row) if entry is None else joining.may_run(entry):
             still_open = True
         elif entry is None:
-            new.append(joining.new_entry(conversation, row))
+            new += [joining.new_entry(conversation, row)] if row.created_at >= since else []
         elif joining.settle(entry, conversation, row):
             changed.append(entry)
         still_open |= joining.may_grow(row)
@@ -112,7 +114,7 @@ def messages(caller: Caller, conversation: Conversation, rows: list[Said]) -> Re
     new = [entry for entry in new if entry.message_id not in foreign]
     # A turn may have named its row a moment ago: then its row is the better one.
     Message.objects.bulk_create(new, batch_size=BATCH, ignore_conflicts=True)
-    Message.objects.bulk_update(changed, joining.WRITTEN, batch_size=BATCH)
+    Message.objects.bulk_update(changed, [*joining.WRITTEN, "archived_at"], batch_size=BATCH)
     return Reading(len(new), len(changed), still_open, foreign)
 
 
@@ -130,18 +132,16 @@ def note_gone(conversation: Conversation) -> tuple[int, int]:
 def left_pending(caller: Caller) -> list[Message]:
     """Turns that a crash left behind."""
     pending = Message.objects.filter(
-        system_id=caller.system.system_id,
-        user_id=caller.user_id,
-        status=Message.Status.PENDING,
-        created_at__lt=timezone.now() - longest_turn(),
+        system_id=caller.system.system_id, user_id=caller.user_id, status=Message.Status.PENDING
     )
-    return list(pending)
+    # Asked for their age, too, SQLite would go through all of the system by its days, for each user anew.
+    return [entry for entry in pending if not joining.may_run(entry)]
 
 
 def interrupt(entries: list[Message]) -> int:
     """What came of their answers is kept."""
     still = Message.objects.filter(pk__in=[entry.pk for entry in entries], status=Message.Status.PENDING)
-    return still.update(status=Message.Status.FAILED, error_code=joining.INTERRUPTED)
+    return still.update(status=Message.Status.FAILED, error_code=joining.INTERRUPTED, archived_at=None)
 
 
 def batches(items: Sequence[Item]) -> Iterator[list[Item]]:
