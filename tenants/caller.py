@@ -26,10 +26,11 @@ class Caller:
     @property
     def dify_user(self) -> str:
         """`{system_id}_{user_id}`, hashed where Dify would fail: a user over 255 characters is its status 500."""
-        user = f"{self.system.system_id}_{self.user_id}"
+        prefix = self.system.dify_user_prefix or self.system.system_id
+        user = f"{prefix}_{self.user_id}"
         if len(user) <= MAX_DIFY_USER and not self.user_id.startswith(HASHED):
             return user
-        return f"{self.system.system_id}_{HASHED}{hashlib.sha256(self.user_id.encode()).hexdigest()}"
+        return f"{prefix}_{HASHED}{hashlib.sha256(self.user_id.encode()).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class LegacySystem:
     allowed: bool = True  # the old gateway let it in
     base_url: str = ""  # empty: the shared Dify
     app_key: str = ""
+    old_id: str = ""  # how Dify knows its users, if that is another
 
 
 @dataclass
@@ -93,7 +94,7 @@ def read_allowed_id(text: str, old: LegacyGateway) -> None:
         return
     if system_id != text:
         old.notes.append(f"ALLOWED_SYSTEM_IDS: “{text}” is called {system_id} here. Its clients must send that.")
-    old.systems[system_id] = LegacySystem(system_id)
+    old.systems[system_id] = LegacySystem(system_id, old_id="" if text == system_id else text)
 
 
 def read_dify(

@@ -31,7 +31,7 @@ def only_system(old: LegacyGateway) -> System | None:
 def store_system(legacy: LegacySystem, old: LegacyGateway) -> list[str]:
     name = legacy.system_id.replace("-", " ").title()
     system, created = System.objects.get_or_create(
-        pk=legacy.system_id, defaults={"name": name, "enabled": legacy.allowed}
+        pk=legacy.system_id, defaults={"name": name, "enabled": legacy.allowed, "dify_user_prefix": legacy.old_id}
     )
     untouched = created or uses_standin(system)
     outcomes = ["created" if system.enabled else "created, disabled"] if created else []

@@ -53,6 +53,12 @@ class System(models.Model):
         help_text="Such as https://dify.example.com/v1; the /v1 may be left out. Empty: the gateway's shared Dify.",
     )
     dify_api_key = SealedField("Dify app key", blank=True, default="")
+    dify_user_prefix = models.CharField(
+        "Dify knows users as",
+        max_length=64,
+        blank=True,
+        help_text="What stands before _user_id in Dify, for a system that had another id there. Empty: the system id.",
+    )
     allowed_origins = models.TextField(
         blank=True,
         help_text="One a line, such as https://www.example.com: who may embed the chat page and ask for tokens.",

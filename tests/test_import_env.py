@@ -106,6 +106,8 @@ def test_it_says_that_the_shared_dify_must_be_in_the_new_env(import_env: Import,
 def test_an_id_that_changes_or_cannot_be_is_named(import_env: Import) -> None:
     said = import_env(ALLOWED_SYSTEM_IDS="coin_tutor, DrillQuiz, my school")
     assert set(System.objects.values_list("pk", flat=True)) == {"coin-tutor", "drillquiz"}
+    assert System.objects.get(pk="coin-tutor").dify_user_prefix == "coin_tutor"
+    assert System.objects.get(pk="drillquiz").dify_user_prefix == "DrillQuiz"
     assert "“coin_tutor” is called coin-tutor here. Its clients must send that." in said
     assert "“DrillQuiz” is called drillquiz here." in said
     assert "“my school” cannot be a system id" in said

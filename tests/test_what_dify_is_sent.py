@@ -8,6 +8,7 @@ import responses
 from responses.matchers import header_matcher, json_params_matcher
 
 from dify.standin.server import StandIn
+from tenants.models import System
 from tests.gateway import Gateway
 
 INPUTS = {"language": "ko", "level": 3, "nested": {"names": ["앨리스", None, True]}}
@@ -41,3 +42,14 @@ def test_a_turn_is_always_asked_for_as_a_stream_with_the_users_inputs_untouched(
         b"".join(response)
 
     assert response.status_code == 200
+
+
+def test_dify_knows_the_users_of_a_system_that_had_another_id_by_that(
+    alice: Gateway, drillquiz: System, dify: StandIn
+) -> None:
+    drillquiz.dify_user_prefix = "Drill_Quiz"
+    drillquiz.save()
+    assert alice.say("Hello").status_code == 200
+    assert [json.loads(request.body)["user"] for request in dify.requests if request.method == "POST"] == [
+        "Drill_Quiz_alice"
+    ]

@@ -68,7 +68,9 @@ class SystemAdmin(ForOperators, ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: System | None = None) -> Any:
         forget = ["forget_dify_api_key"] if obj and obj.dify_api_key else []
         tokens = ["token_lifetime", "jwt_algorithm", "jwks_url", "jwt_issuer", "jwt_audience"]
-        dify = {"fields": ["dify_base_url", "dify_api_key", *forget], "description": escape(served_by(obj))}
+        # Not for operators: in a Dify app that systems share, it would open another system's conversations.
+        prefix = ["dify_user_prefix"] if rules(request) else []
+        dify = {"fields": ["dify_base_url", "dify_api_key", *forget, *prefix], "description": escape(served_by(obj))}
         fieldsets = [
             ("System", {"fields": ["system_id", "name", "enabled"]}),
             ("Dify", dify),
