@@ -84,6 +84,12 @@ ROUTES: dict[str, list[tuple[str, dict[str, Any], dict[str, int]]]] = {
     # A publishable key needs an allowed origin.
     "chat-token": [("GET", {}, {**keys_only(200, 401), "publishable key": 403})],
     "sync": [("POST", {}, keys_only(200, 403))],
+    # A server reads what is kept of its system's users, whoever they are, or of the one it names.
+    "cache-conversations": [
+        ("GET", {}, keys_only(200, 403)),
+        ("GET", {"q": "Mine", "from_date": "2026-01-01"}, keys_only(200, 403)),
+    ],
+    "cache-messages": [("GET", {}, {**alice_only(200), **dict.fromkeys(BY_TOKEN, 403)})],
     "sync-me": [("POST", {}, {**everyone(200), **dict.fromkeys(set(NAMES[:13]) - set(BY_TOKEN), 403)})],
 }
 

@@ -1,0 +1,1 @@
+"""What the ledger says in numbers: counted in the database, never row by row."""

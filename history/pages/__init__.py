@@ -1,0 +1,1 @@
+"""/cache: what was said, for the people who look after it."""

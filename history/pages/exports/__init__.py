@@ -1,0 +1,1 @@
+"""CSV, JSON Lines and Markdown of what is filtered, streamed."""
