@@ -14,7 +14,7 @@ RUN python -m pip install -qq --require-hashes -r requirements.txt
 
 COPY . .
 RUN python manage.py collectstatic --no-input --verbosity 0 \
-    && mkdir media && chown gateway:gateway media
+    && mkdir media archive && chown gateway:gateway media archive
 
 USER 10001
 EXPOSE 8088

@@ -104,14 +104,17 @@ wait_until_it_answers() {
 }
 
 run() {
-    local port standin_port=${STANDIN_PORT:-8090} standin=() how
+    local port rooms_port standin_port=${STANDIN_PORT:-8090} standin=() how
     install requirements.txt
     write_env
     manage check >/dev/null
     port=$(setting PORT)
+    rooms_port=$(setting ROOMS_PORT)
     free "$port" PORT
+    free "$rooms_port" ROOMS_PORT
     if [ "$(setting "bool(DIFY_BASE_URL and DIFY_API_KEY)")" = False ]; then
         free "$standin_port" STANDIN_PORT
+        [ "$standin_port" != "$rooms_port" ] || fail "The stand-in and the rooms cannot share port $rooms_port. Choose another for one, such as STANDIN_PORT=$((rooms_port + 1)) ./local.sh"
         standin=(--standin "http://127.0.0.1:$standin_port")
     fi
     manage migrate --verbosity 0
@@ -123,7 +126,9 @@ run() {
     trap 'stop; exit 143' TERM HUP
     [ ${#standin[@]} = 0 ] || start .venv/bin/python manage.py dify_standin --port "$standin_port" >/dev/null
     start .venv/bin/gunicorn gateway_project.wsgi
+    start .venv/bin/python manage.py serve_rooms
     wait_until_it_answers "$port"
+    wait_until_it_answers "$rooms_port"
     printf '%s\n\n  Ctrl-C stops it.\n' "$how"
     wait -n "${running[@]}"
 }

@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from websockets.sync.client import ClientConnection, connect
+
 ROOT = Path(__file__).resolve().parent.parent
-PORT, STANDIN_PORT = "8098", "8099"
+PORT, ROOMS_PORT, STANDIN_PORT = "8097", "8098", "8099"  # rooms are on the port after the gateway's
 READY = "Ctrl-C stops it."
-OURS = ("DATABASE_URL", "REDIS_URL", "ENV_FILE", "PUBLIC_URL", "SECRET_KEY", "ENCRYPTION_KEYS")
+OURS = ("DATABASE_URL", "REDIS_URL", "ENV_FILE", "PUBLIC_URL", "ROOMS_PORT", "SECRET_KEY", "ENCRYPTION_KEYS")
 
 
 def main() -> None:
@@ -98,7 +100,7 @@ def said_until_ready(process: subprocess.Popen[str]) -> str:
 
 
 def try_everything(said: str) -> None:
-    curls = re.findall(r"curl http.*", said)
+    curls = re.findall(r"curl http\S+/v1/chat .*", said)
     check(len(curls) == 2, "it prints a curl for each of two systems")
     for command in curls:
         answer = subprocess.run(["bash", "-c", command + " -sS"], check=True, capture_output=True, text=True).stdout
@@ -107,6 +109,30 @@ def try_everything(said: str) -> None:
         with urllib.request.urlopen(link, timeout=10) as page:
             check("text/html" in page.headers["Content-Type"], "a chat page link opens")
     check(admin_opens(said), "the admin lets the printed login in")
+    try_rooms(said)
+
+
+def try_rooms(said: str) -> None:
+    curl = re.search(r"curl http\S+/create-room/ .*", said)
+    link = re.search(r"ws://\S+", said)
+    page = re.search(r"http\S+/rooms/test/\?\S+", said)
+    check(curl and link and page, "it prints a curl that makes a room, the address of its sockets, and a test page")
+    assert curl
+    assert link
+    assert page
+    made = subprocess.run(["bash", "-c", curl[0] + " -sS"], check=True, capture_output=True, text=True).stdout
+    with connect(link[0].replace("ROOM", json.loads(made)["id"])) as socket:
+        socket.send(json.dumps({"type": "chat.message", "message": "Hello!"}))
+        check(own_message(socket) == "Hello!", "a plain socket of alice's gets its own message")
+    with urllib.request.urlopen(page[0], timeout=10) as login:
+        check("/admin/login/" in login.url, "the test page asks strangers to log in")
+
+
+def own_message(socket: ClientConnection) -> str:
+    for frame in map(json.loads, socket):
+        if frame["type"] == "chat.message" and frame["sender"] == "alice@example.com":
+            return str(frame["message"])
+    return ""
 
 
 def admin_opens(said: str) -> bool:
@@ -142,7 +168,7 @@ def stop(process: subprocess.Popen[str], signal_number: int, *, everybody: bool,
     (os.killpg if everybody else os.kill)(process.pid, signal_number)
     check(process.wait(40) == code, f"{signal.Signals(signal_number).name} ends it")
     time.sleep(0.5)
-    check(not any(map(answers, (PORT, STANDIN_PORT))), "nothing it started is left behind")
+    check(not any(map(answers, (PORT, ROOMS_PORT, STANDIN_PORT))), "nothing it started is left behind")
     rest = process.stdout.read() if process.stdout else ""
     check("Traceback" not in rest, "it ends quietly")
 

@@ -6,6 +6,8 @@ run, in alternating rounds, because machines are shared and noisy: read the rati
 """
 
 import argparse
+import runpy
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,6 +18,7 @@ from bench.gateway import Gateway
 from bench.processes import Server, free_port
 
 ROUNDS = 4
+OTHERS = ("history", "moving", "rooms", "sync")  # what else can be measured: `./local.sh bench history`
 
 
 @contextmanager
@@ -100,4 +103,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] and sys.argv[1] in OTHERS:
+        runpy.run_module(f"bench.{sys.argv.pop(1)}", run_name="__main__")
+    else:
+        main()

@@ -38,15 +38,18 @@ class Gateway:
 
     @contextmanager
     def running(self) -> Iterator[Server]:
-        self._manage("migrate", "-v0")
-        self._manage("shell", "-v0", "-c", SETUP.format(key=self.KEY))
+        self.prepare()
         server = Server(["-m", "gunicorn"], self.environment, self.port, "/healthz")
         try:
             yield server
         finally:
             server.stop()
 
-    def _manage(self, *arguments: str) -> None:
+    def prepare(self) -> None:
+        self.manage("migrate", "-v0")
+        self.manage("shell", "-v0", "-c", SETUP.format(key=self.KEY))
+
+    def manage(self, *arguments: str) -> None:
         subprocess.run(  # noqa: S603, our own command
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=os.environ | self.environment, check=True
         )

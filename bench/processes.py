@@ -47,6 +47,10 @@ class Server:
         """User and system time of the process and its workers so far."""
         return sum(cpu_of(pid) for pid in family(self._process.pid))
 
+    def megabytes(self) -> int:
+        """Memory that the process and its workers hold now."""
+        return sum(resident_bytes(pid) for pid in family(self._process.pid)) // 2**20
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(timeout=60)
@@ -55,6 +59,10 @@ class Server:
 def family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(descendant for child in children for descendant in family(int(child)))]
+
+
+def resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_of(pid: int) -> float:

@@ -92,6 +92,21 @@ def redis(**_: Any) -> Iterator[CheckMessage]:
 
 
 @checks.register
+def archive(**_: Any) -> Iterator[CheckMessage]:
+    names = ("ENDPOINT", "ACCESS_KEY", "SECRET_KEY", "REGION")
+    given = {name: getattr(settings, f"ARCHIVE_S3_{name}") for name in names}
+    if any(given.values()) and not settings.ARCHIVE_S3_BUCKET:
+        hint = "Name the bucket, or remove the other ARCHIVE_S3 settings to keep the archive in ARCHIVE_DIR."
+        yield Error("ARCHIVE_S3_BUCKET is missing: the archive is not on S3 without it.", hint, id="gateway.E009")
+    if bool(given["ACCESS_KEY"]) != bool(given["SECRET_KEY"]) or (given["ENDPOINT"] and not given["ACCESS_KEY"]):
+        hint = "Set both. Only at Amazon may both be left out, where the machine has a role."
+        yield Error("ARCHIVE_S3_ACCESS_KEY and ARCHIVE_S3_SECRET_KEY go together.", hint, id="gateway.E010")
+    if given["ENDPOINT"] and not is_service_url(given["ENDPOINT"]):
+        hint = "Write it like http://minio:9000, or leave it out for Amazon's."
+        yield Error("ARCHIVE_S3_ENDPOINT is not an http(s) address.", hint, id="gateway.E011")
+
+
+@checks.register
 def gunicorn(**_: Any) -> Iterator[CheckMessage]:
     workers = env.text("WEB_CONCURRENCY", "1")
     if not workers.isdecimal() or not 1 <= int(workers) <= MOST_WORKERS:

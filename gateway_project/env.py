@@ -4,6 +4,7 @@ A value that cannot be read does not stop the process with a traceback: the defa
 remembered, and the system check `gateway.E001` reports it with a hint.
 """
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Collection
@@ -74,6 +75,19 @@ def integer(name: str, default: int, *, least: int = 0, most: int = MOST) -> int
 def words(name: str) -> list[str]:
     """A comma-separated list; empty parts are dropped."""
     return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks, such as 10.0.0.0/8. One of everybody's is refused: what is it to be told apart from?"""
+    try:
+        listed = [ipaddress.ip_network(word, strict=False) for word in words(name)]
+    except ValueError:
+        listed = []
+        problems.append(f"{name} must be addresses or networks such as 10.0.0.0/8, separated by commas.")
+    if any(network.prefixlen == 0 for network in listed):
+        problems.append(f"{name} must not be everybody.")
+        return []
+    return listed
 
 
 def choice(name: str, default: str, allowed: Collection[str]) -> str:

@@ -60,7 +60,9 @@ def json_error(status: int, detail: str, code: str) -> HttpResponse:
 
 
 def wants_json(request: HttpRequest) -> bool:
-    return request.path.startswith("/v1/") or request.path == "/v1"
+    """Under the addresses of the contracts. Those of pages are among them: /rooms/test/ is no room's."""
+    path = f"{request.path}/"
+    return path.startswith(("/v1/", "/chat/v1/", "/rooms/")) and not path.startswith("/rooms/test/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

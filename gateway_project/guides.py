@@ -32,6 +32,7 @@ GUIDES = [
     Guide("drillquiz.ko", "ko", "DrillQuiz: 위젯"),
     Guide("cointutor", "en", "CoinTutor: tokens of your own"),
     Guide("cointutor.ko", "ko", "CoinTutor: 직접 발급하는 토큰"),
+    Guide("rooms", "en", "Rooms: people talking to people"),
 ]
 
 

@@ -28,10 +28,13 @@ PUBLIC_URL = env.origin("PUBLIC_URL", f"http://localhost:{PORT}")
 PUBLIC = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = [PUBLIC.hostname or "localhost", "localhost", "127.0.0.1", "[::1]", *env.words("ALLOWED_HOSTS")]
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# Whose X-Forwarded-For is believed, where rooms ask for the address that a request comes from.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 HTTPS = PUBLIC.scheme == "https"
 
 ROOT_URLCONF = "gateway_project.urls"
 WSGI_APPLICATION = "gateway_project.wsgi.application"
+ASGI_APPLICATION = "gateway_project.asgi.application"
 
 INSTALLED_APPS = [
     "gateway_project",
@@ -112,6 +115,30 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+# The bell between the processes that serve rooms. Redis does not divide pub/sub by database, so the prefix does.
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"chat-gateway{urlsplit(REDIS_URL).path.replace('/', '-')}"},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# Where finished turns are kept as objects: on a disk, or on S3 where a bucket is named.
+ARCHIVE_DIR = BASE_DIR / env.text("ARCHIVE_DIR", "archive")
+ARCHIVE_S3_ENDPOINT = env.text("ARCHIVE_S3_ENDPOINT")
+ARCHIVE_S3_BUCKET = env.text("ARCHIVE_S3_BUCKET")
+ARCHIVE_S3_ACCESS_KEY = env.text("ARCHIVE_S3_ACCESS_KEY")
+ARCHIVE_S3_SECRET_KEY = env.text("ARCHIVE_S3_SECRET_KEY")
+ARCHIVE_S3_REGION = env.text("ARCHIVE_S3_REGION")
+ARCHIVE_S3 = {
+    "bucket_name": ARCHIVE_S3_BUCKET,
+    "endpoint_url": ARCHIVE_S3_ENDPOINT or None,
+    "access_key": ARCHIVE_S3_ACCESS_KEY or None,
+    "secret_key": ARCHIVE_S3_SECRET_KEY or None,
+    "region_name": ARCHIVE_S3_REGION or None,
+}
 
 # People and languages ----------------------------------------------------------------------------------------
 
@@ -163,11 +190,32 @@ UNFOLD = {
                         "permission": "tenants.admin.access.sees_systems",
                     },
                     {
+                        "title": "Rooms",
+                        "explanation": "People talking to people: who is where, what they say, who is believed.",
+                        "icon": "forum",
+                        "link": reverse_lazy("admin:rooms_room_changelist"),
+                        "permission": "tenants.admin.access.sees_systems",
+                    },
+                    {
                         "title": "All API keys",
                         "explanation": "Every key in one list, and those that are for all systems.",
                         "icon": "key",
                         "link": reverse_lazy("admin:tenants_apikey_changelist"),
                         "permission": "tenants.admin.access.rules",
+                    },
+                    {
+                        "title": "Chat users",
+                        "explanation": "Who has chatted: download or erase everything that is kept of one person.",
+                        "icon": "person_search",
+                        "link": reverse_lazy("admin:history_chatuser_changelist"),
+                        "permission": "tenants.admin.access.sees_systems",
+                    },
+                    {
+                        "title": "Erasures",
+                        "explanation": "Receipts: what was deleted where, what is left, and what to run again.",
+                        "icon": "receipt_long",
+                        "link": reverse_lazy("admin:history_erasure_changelist"),
+                        "permission": "tenants.admin.access.sees_systems",
                     },
                     {
                         "title": "Users",
@@ -190,6 +238,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "gateway_project.static_files.HashedModulesStorage"},
+    "archive": {"BACKEND": "history.archive.bucket.Bucket", "OPTIONS": ARCHIVE_S3}
+    if ARCHIVE_S3_BUCKET
+    else {"BACKEND": "history.archive.disk.PrivateFiles", "OPTIONS": {"location": ARCHIVE_DIR}},
 }
 
 # A public site -----------------------------------------------------------------------------------------------
@@ -221,9 +272,9 @@ REST_FRAMEWORK = {
 }
 CORS_ALLOWED_ORIGINS: list[str] = []  # origins are per system: tenants/cors.py
 CORS_URLS_REGEX = r"(?!)"  # nothing by its address alone
-CORS_ALLOW_METHODS = ["GET"]
-CORS_ALLOW_HEADERS = ["accept", "content-type", "x-api-key", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["retry-after", "x-request-id"]
+CORS_ALLOW_METHODS = ["DELETE", "GET", "POST"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "x-api-key", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["link", "retry-after", "x-request-id"]
 CORS_PREFLIGHT_MAX_AGE = 600  # seconds
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = None  # the parsers cap each kind of body and answer in the contract's shape
@@ -260,6 +311,15 @@ DIFY_ALLOW_PRIVATE_ADDRESSES = env.boolean("DIFY_ALLOW_PRIVATE_ADDRESSES", True)
 DIFY_CA_BUNDLE = env.text("DIFY_CA_BUNDLE")
 DIFY_POOL_SIZE = env.integer("DIFY_POOL_SIZE", 512, least=1)
 
+# Rooms -------------------------------------------------------------------------------------------------------
+
+ROOMS_PORT = env.integer("ROOMS_PORT", min(PORT + 1, 65_535), least=1, most=65_535)
+# Where browsers find it. On a public site the proxy sends there what begins with /ws.
+ROOMS_URL = f"wss://{PUBLIC.netloc}" if HTTPS else f"ws://{PUBLIC.netloc.removesuffix(f':{PUBLIC.port}')}:{ROOMS_PORT}"
+ROOMS_MAX_MESSAGE_BYTES = env.integer("ROOMS_MAX_MESSAGE_BYTES", 16 * 1024, least=256, most=1024 * 1024)
+# Seconds without a sign of life, not even an answer to a ping, after which a connection is closed.
+ROOMS_IDLE_TIMEOUT = env.number("ROOMS_IDLE_TIMEOUT", 60, least=1)
+
 # Logs --------------------------------------------------------------------------------------------------------
 
 LOG_LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
@@ -273,6 +333,16 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "urllib3": {"level": "ERROR"},  # its warnings quote addresses, with users in them
+        # Its own lines quote whole addresses, with tokens in them, and at DEBUG what people say.
+        "uvicorn": {"handlers": [], "propagate": True, "level": "WARNING"},
+        "uvicorn.error": {"level": "WARNING"},
+        "uvicorn.access": {"handlers": [], "level": "WARNING"},
+        # A line a second while Redis is away; rooms/bell.py says it once.
+        "channels_redis": {"level": "CRITICAL"},
+        # Below that they quote requests, with their signatures and what people said.
+        "boto3": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "s3transfer": {"level": "WARNING"},
     },
 }
 LOGGING_CONFIG = "logging.config.dictConfig"

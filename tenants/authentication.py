@@ -56,7 +56,11 @@ class TokenAuthentication(BaseAuthentication):
 
 
 def bearer_token(request: Request | HttpRequest) -> str | None:
-    header = request.headers.get("Authorization")
+    return bearer_from(request.headers.get("Authorization"))
+
+
+def bearer_from(header: str | None) -> str | None:
+    """The token of an Authorization header. Raises TokenInvalid for one that has none."""
     if header is None:
         return None
     scheme, _, token = header.partition(" ")

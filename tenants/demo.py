@@ -29,6 +29,7 @@ class Memory:
 
     keys: dict[str, str] = field(default_factory=dict)  # by system_id
     admin_password: str = ""
+    rooms: bool = False  # whether rooms were set up, see rooms/demo.py
 
     @classmethod
     def read(cls, path: Path) -> "Memory":

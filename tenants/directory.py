@@ -22,6 +22,7 @@ FRESH = 3  # seconds
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 _systems: TTLCache[Any, System] = TTLCache(maxsize=1024, ttl=FRESH)
+_issuers: TTLCache[Any, list[System]] = TTLCache(maxsize=1024, ttl=FRESH)
 _keys: TTLCache[Any, ApiKey] = TTLCache(maxsize=8192, ttl=FRESH)
 _lock = RLock()
 
@@ -39,6 +40,15 @@ def system_named(system_id: str) -> System:
     if system is None:
         raise Unknown(system_id)
     return system
+
+
+@cached(_issuers, lock=_lock)
+def systems_of_issuer(issuer: str) -> list[System]:
+    """Whose tokens name this issuer: enabled systems, or where there is none, those that are not."""
+    if not issuer or not issuer.isprintable():  # such as NUL or broken text, which a database refuses
+        return []
+    found = list(System.objects.prefetch_related("signing_secrets").filter(jwt_issuer=issuer))
+    return [system for system in found if system.enabled] or found
 
 
 @cached(_keys, key=ApiKey.hash_of, lock=_lock)
@@ -71,4 +81,5 @@ def forget_now_and_on_commit(**_: Any) -> None:
 def forget() -> None:
     with _lock:
         _systems.clear()
+        _issuers.clear()
         _keys.clear()

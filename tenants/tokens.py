@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import jwt
-from cachetools import TTLCache, cached
 from django.conf import settings
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework_simplejwt.backends import TokenBackend
 from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
 
-from tenants import directory
+from tenants import directory, public_keys
 from tenants.caller import Caller, valid_user_id
 from tenants.errors import NotConfigured, TokenExpired, TokenInvalid
 from tenants.models import MAX_TOKEN_LIFETIME, SigningSecret, System
@@ -22,7 +21,6 @@ from tenants.sealed import SecretUnreadable
 
 MAX_TOKEN_CHARACTERS = 8192
 LEEWAY = 30  # seconds of difference between two clocks
-JWKS_ARE_KEPT = 3600  # seconds; an unknown kid makes the client look again
 
 
 def issue(system: System, user_id: str, lifetime: timedelta | None = None, **claims: Any) -> tuple[str, datetime]:
@@ -49,22 +47,37 @@ def newest_signing_key(system: System) -> tuple[str, str]:
 
 def verified(token: str) -> Caller:
     """Whom a token speaks for. Raises TokenInvalid, TokenExpired or PermissionDenied (system disabled)."""
-    if len(token) > MAX_TOKEN_CHARACTERS:
-        raise TokenInvalid("This token is too long.")
     header, claims = unverified(token)
     system = system_of(claims)
-    proven = checked(system, token, header.get("kid"))
-    expiry_within_bounds(proven)
-    if not system.enabled:
-        raise PermissionDenied("This system is disabled.")
+    proven = proven_claims(system, token, header)
     try:
         return Caller(system, valid_user_id(proven.get("user_id")))
     except ValidationError:
         raise TokenInvalid("This token's user_id is missing or not valid.") from None
 
 
+def claims_of(token: str) -> tuple[System, dict[str, Any]]:
+    """What a token says, whatever it calls its user; its system by `system_id`, or else by its issuer.
+
+    Raises TokenInvalid, TokenExpired or PermissionDenied (system disabled).
+    """
+    header, claims = unverified(token)
+    system = system_of(claims) if "system_id" in claims else system_of_issuer(claims.get("iss"))
+    return system, proven_claims(system, token, header)
+
+
+def proven_claims(system: System, token: str, header: dict[str, Any]) -> dict[str, Any]:
+    proven = checked(system, token, header.get("kid"))
+    expiry_within_bounds(proven)
+    if not system.enabled:
+        raise PermissionDenied("This system is disabled.")
+    return proven
+
+
 def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims, to find out whose secret should check them. Nothing here is to be believed."""
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise TokenInvalid("This token is too long.")
     try:
         parts = jwt.decode_complete(token, options={"verify_signature": False})
     except (jwt.InvalidTokenError, RecursionError, ValueError):
@@ -78,6 +91,16 @@ def system_of(claims: dict[str, Any]) -> System:
         return directory.system_named(system_id if isinstance(system_id, str) else "")
     except directory.Unknown:
         raise TokenInvalid("This token names no known system.") from None
+
+
+def system_of_issuer(issuer: Any) -> System:
+    """Two systems with one issuer cannot be told apart, and guessing would let one into the other's rooms."""
+    systems = directory.systems_of_issuer(issuer) if isinstance(issuer, str) else []
+    if not systems:
+        raise TokenInvalid("This token names no system: neither by system_id nor by an issuer that is known.")
+    if len(systems) > 1:
+        raise TokenInvalid("Several systems have this token's issuer, so it must name its system_id.")
+    return systems[0]
 
 
 def checked(system: System, token: str, kid: Any) -> dict[str, Any]:
@@ -95,20 +118,22 @@ def checked(system: System, token: str, kid: Any) -> dict[str, Any]:
 
 def backends(system: System, kid: Any) -> list[TokenBackend]:
     if system.jwt_algorithm != System.Algorithm.HS256:
-        return [public_key_backend(system.jwt_algorithm, system.jwks_url, system.jwt_issuer, system.jwt_audience)]
+        return [backend(system, verifying_key=key) for key in public_keys_of(system, kid)]
     named = [(name, secret) for name, secret in signing_keys(system) if kid in (None, "", name) or not name]
-    return [
-        TokenBackend(
-            "HS256", secret, audience=system.jwt_audience or None, issuer=system.jwt_issuer or None, leeway=LEEWAY
-        )
-        for _, secret in named
-    ]
+    return [backend(system, signing_key=secret) for _, secret in named]
 
 
-@cached(TTLCache(maxsize=256, ttl=JWKS_ARE_KEPT))
-def public_key_backend(algorithm: str, jwks_url: str, issuer: str, audience: str) -> TokenBackend:
-    """Kept, because it holds the public keys it has fetched."""
-    return TokenBackend(algorithm, jwk_url=jwks_url, audience=audience or None, issuer=issuer or None, leeway=LEEWAY)
+def backend(system: System, **key: Any) -> TokenBackend:
+    audience, issuer = system.jwt_audience or None, system.jwt_issuer or None
+    return TokenBackend(system.jwt_algorithm, audience=audience, issuer=issuer, leeway=LEEWAY, **key)
+
+
+def public_keys_of(system: System, kid: Any) -> list[Any]:
+    """The one that the token names, if the system's JWKS has it."""
+    try:
+        return [public_keys.key_of(system.jwks_url, system.jwt_algorithm, kid)]
+    except public_keys.UnknownKey:
+        raise TokenInvalid("This token's signature cannot be checked: its key is not at the JWKS address.") from None
 
 
 def signing_keys(system: System) -> list[tuple[str, str]]:

@@ -18,6 +18,9 @@ from history import recorder
 from tenants import directory, tokens
 from tenants.models import ApiKey, SigningSecret, System
 from tests.gateway import Gateway
+from tests.rooms import clients, rooms_server
+
+__all__ = ["clients", "rooms_server"]  # fixtures
 
 
 @pytest.fixture(scope="session")

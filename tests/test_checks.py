@@ -20,7 +20,9 @@ UNREADABLE = {
     "DIFY_IDLE_TIMEOUT": "-1",
     "DIFY_POOL_SIZE": "1.5",
     "CHAT_MAX_BODY_BYTES": "1e300",
+    "TRUSTED_PROXIES": "10.0.0.1, proxy.internal",
 }
+S3_KEYS = {"ARCHIVE_S3_ACCESS_KEY": "key", "ARCHIVE_S3_SECRET_KEY": "secret"}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,12 @@ def test_it_gives_a_hint_and_never_the_value(unreadable: str) -> None:
 def test_it_survives_any_database_url(url: str) -> None:
     result = manage("check", **{**PRODUCTION, "DATABASE_URL": url})
     assert "(gateway.E001) DATABASE_URL must look like postgres://user:password@host:5432/name." in result.stderr
+
+
+@pytest.mark.parametrize("proxies", ["0.0.0.0/0", "10.0.0.1,::/0"])
+def test_not_everybody_is_a_proxy(proxies: str) -> None:
+    result = manage("check", **{**PRODUCTION, "TRUSTED_PROXIES": proxies})
+    assert "(gateway.E001) TRUSTED_PROXIES must not be everybody." in result.stderr
 
 
 def test_an_env_file_that_is_no_text_is_named(tmp_path: Path) -> None:
@@ -83,6 +91,11 @@ def test_a_short_secret_key_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
         ({"DIFY_BASE_URL": "dify.example.com"}, "gateway.E005"),
         ({"DIFY_CA_BUNDLE": "/does/not/exist.pem"}, "gateway.E006"),
         ({"REDIS_URL": "localhost:6379"}, "gateway.E007"),
+        ({"ARCHIVE_S3_ENDPOINT": "http://minio:9000", **S3_KEYS}, "gateway.E009"),
+        ({"ARCHIVE_S3_REGION": "eu-central-1"}, "gateway.E009"),
+        ({"ARCHIVE_S3_BUCKET": "archive", "ARCHIVE_S3_ACCESS_KEY": "key"}, "gateway.E010"),
+        ({"ARCHIVE_S3_BUCKET": "archive", "ARCHIVE_S3_ENDPOINT": "http://minio:9000"}, "gateway.E010"),
+        ({"ARCHIVE_S3_BUCKET": "archive", "ARCHIVE_S3_ENDPOINT": "minio:9000", **S3_KEYS}, "gateway.E011"),
         ({"CHAT_GATEWAY_JWT_SECRET": "x" * 31}, "gateway.W001"),
         ({"DIFY_API_KEY": "app-key", "DIFY_BASE_URL": ""}, "gateway.W002"),
         ({"DIFY_IDLE_TIMEOUT": 700, "DIFY_TOTAL_TIMEOUT": 600}, "gateway.W003"),
@@ -110,6 +123,8 @@ def test_a_number_of_workers_that_gunicorn_would_trip_over_is_found(
         {"DIFY_BASE_URL": "https://dify.example.com"},
         {"DIFY_BASE_URL": "https://dify.example.com/v1", "DIFY_API_KEY": "app-key"},
         {"REDIS_URL": "rediss://:password@cache.example.com:6380/1"},
+        {"ARCHIVE_S3_BUCKET": "archive"},
+        {"ARCHIVE_S3_BUCKET": "archive", "ARCHIVE_S3_ENDPOINT": "http://minio:9000", **S3_KEYS},
         {"CHAT_GATEWAY_JWT_SECRET": "x" * 32},
         {"DEBUG": True},
     ],

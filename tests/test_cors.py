@@ -29,7 +29,7 @@ def test_preflight_and_call_succeed_from_the_systems_origins(drillquiz: System, 
     preflight = page.preflight(system_id="drillquiz")
     assert (preflight.status_code, shown_to(preflight)) == (200, origin)
     assert "x-api-key" in preflight.headers["Access-Control-Allow-Headers"]
-    assert preflight.headers["Access-Control-Allow-Methods"] == "GET"
+    assert "GET" in preflight.headers["Access-Control-Allow-Methods"]
     call = page.ask(system_id="drillquiz")
     assert (call.status_code, shown_to(call)) == (200, origin)
     assert "Origin" in call.headers["Vary"]

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from dify.standin.server import StandIn
+from rooms.identity import Credentials, identified
+from rooms.models import Room, RoomPolicy
 from tenants.models import ApiKey, System
 from tests.gateway import Gateway
 
@@ -30,12 +33,16 @@ class Demo:
 
 @pytest.fixture
 def demo(transactional_db: None, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Demo:
-    settings.PUBLIC_URL = "http://localhost:8088"
+    settings.PUBLIC_URL, settings.ROOMS_URL = "http://localhost:8088", "ws://localhost:8089"
     return Demo(tmp_path / "local" / "demo.json", capsys)
 
 
 def curls(said: str) -> list[str]:
-    return re.findall(r"curl .*", said)
+    return re.findall(r"curl \S+/v1/chat .*", said)
+
+
+def room_curls(said: str) -> list[str]:
+    return re.findall(r"curl \S+/create-room/ .*", said)
 
 
 def login(said: str) -> str:
@@ -62,13 +69,44 @@ def test_what_it_prints_works_when_pasted(demo: Demo, dify: StandIn) -> None:
     assert "made up by a stand-in" in said
 
 
+def test_a_room_is_made_as_it_says_and_the_people_of_its_lines_are_believed(demo: Demo) -> None:
+    said = demo()
+
+    (command,) = room_curls(said)
+    _, address, _, media_type, _, body = shlex.split(command)
+    assert (address, media_type) == ("http://localhost:8088/chat/v1/create-room/", "Content-Type: application/json")
+    made = Gateway({}).send("POST", "/chat/v1/create-room/", json.loads(body))
+    assert made.status_code == 201
+    assert Room.objects.get(pk=made.json()["id"]).system_id == "drillquiz"
+    (link,) = re.findall(r"ws://\S+", said)
+    assert link.startswith("ws://localhost:8089/ws/chat/ROOM/chat/?")
+    people = [parse_qs(urlsplit(address).query) for address in [link, *re.findall(r"\S+/rooms/test/\?\S+", said)]]
+    assert [person["email"] for person in people] == [["alice@example.com"], ["alice@example.com"], ["bob@example.com"]]
+    for person in people:
+        query = {name: values[0] for name, values in person.items()}
+        assert identified(Credentials({}, query, ip_address("127.0.0.1"))).system.pk == "drillquiz"
+
+
+def test_what_an_operator_changes_about_rooms_stays_changed(demo: Demo) -> None:
+    demo()
+    RoomPolicy.objects.update(trusted_addresses="10.0.0.0/8")
+    said = demo()
+    assert RoomPolicy.objects.get().trusted_addresses == "10.0.0.0/8"
+    assert room_curls(said) == []
+    assert "drillquiz does not trust this machine" in said
+    RoomPolicy.objects.all().delete()
+    assert room_curls(demo()) == []
+    assert not RoomPolicy.objects.exists()
+
+
 def test_a_second_run_changes_nothing_and_prints_the_same(demo: Demo) -> None:
     first = demo()
-    before = [list(model.objects.values()) for model in (System, ApiKey, User)]
+    models = (System, ApiKey, User, RoomPolicy)
+    before = [list(model.objects.values()) for model in models]
     second = demo()
 
-    assert [list(model.objects.values()) for model in (System, ApiKey, User)] == before
-    assert curls(second) == curls(first)
+    assert [list(model.objects.values()) for model in models] == before
+    assert curls(second) + room_curls(second) == curls(first) + room_curls(first)
     assert login(second) == login(first)
     assert "Created" in first
     assert "Created" not in second
@@ -123,6 +161,7 @@ def test_a_deleted_or_disabled_system_stays_so(demo: Demo) -> None:
     assert not System.objects.filter(pk="cointutor").exists()
     assert "is disabled" in said
     assert curls(said) == []
+    assert room_curls(said) == []
 
 
 def test_once_a_dify_is_configured_it_takes_the_place_of_the_stand_in(demo: Demo, settings: Settings) -> None:

@@ -22,6 +22,7 @@ POSTGRES_PASSWORD={postgres_password}
 # Where people and systems reach the gateway. With https it behaves as a public site does: secure cookies, HSTS.
 #PUBLIC_URL=https://chat.example.com
 #ALLOWED_HOSTS=chat.internal
+#TRUSTED_PROXIES=10.0.0.0/8
 #DEBUG=off
 #TIME_ZONE=UTC
 #LOG_LEVEL=INFO
@@ -46,9 +47,22 @@ POSTGRES_PASSWORD={postgres_password}
 #DATABASE_POOL_SIZE=10
 #REDIS_URL=redis://localhost:6379/0
 
+# The archive of finished turns: a folder, or a bucket on S3 or MinIO. Without an endpoint it is Amazon's.
+#ARCHIVE_DIR=archive
+#ARCHIVE_S3_ENDPOINT=http://localhost:9000
+#ARCHIVE_S3_BUCKET=chat-archive
+#ARCHIVE_S3_ACCESS_KEY=
+#ARCHIVE_S3_SECRET_KEY=
+#ARCHIVE_S3_REGION=us-east-1
+
 # The largest message and the largest file, in bytes.
 #CHAT_MAX_BODY_BYTES=262144
 #CHAT_MAX_FILE_BYTES=15728640
+
+# Rooms: the port of their sockets, bytes of a frame that somebody sends, seconds without a sign of life.
+#ROOMS_PORT=8089
+#ROOMS_MAX_MESSAGE_BYTES=16384
+#ROOMS_IDLE_TIMEOUT=60
 
 # gunicorn: where it listens, one worker a CPU, and - for an access log on standard output.
 #HOST=0.0.0.0

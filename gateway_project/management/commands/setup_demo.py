@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dify.addresses import service_url
+from rooms import demo as rooms_demo
 from tenants import demo, tokens
 from tenants.errors import NotConfigured
 from tenants.links import chat_link
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         memory = demo.Memory.read(options["memory"])
         for sentence in demo.set_up(memory, checked_url(options["standin"])):
             self.stdout.write(sentence)
+        for sentence in rooms_demo.set_up(memory):
+            self.stdout.write(sentence)
         memory.write(options["memory"])
         self.say_how(memory, options["standin"])
 
@@ -39,10 +42,16 @@ class Command(BaseCommand):
         self.stdout.write(f"\n  Admin  {settings.PUBLIC_URL}/admin/  login {demo.admin_login(memory)}")
         for system in System.objects.filter(pk__in=demo.APP_KEYS).order_by("created_at"):
             self.stdout.write(f"\n  {system.name}")
-            for label, text in ways(system, memory):
-                self.stdout.write(f"  {label:5}  {text}")
+            self.say_ways(ways(system, memory))
+        if System.objects.filter(pk=rooms_demo.SYSTEM).exists():
+            self.stdout.write("\n  Rooms, where people talk to people")
+            self.say_ways(rooms_demo.ways())
         if standin:
             self.stdout.write(MADE_UP.format(standin=standin))
+
+    def say_ways(self, found: list[tuple[str, str]]) -> None:
+        for label, text in found:
+            self.stdout.write(f"  {label:5}  {text}")
 
 
 def checked_url(text: str) -> str:

@@ -1,0 +1,127 @@
+"""One database, filled and measured: the child of bench/history.py. Writes its figures to stdout as JSON."""
+
+import json
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from bench.history_data import END, PLANTED, SYSTEMS, TWO_CHARACTERS, YEAR, Writer, planted, planted_short  # noqa: E402
+from bench.history_load import load  # noqa: E402
+from history.models import Conversation  # noqa: E402
+from tenants.models import ApiKey, System  # noqa: E402
+
+REQUESTS, WARM_UP = 100, 10
+LIST = "/v1/cache/conversations"
+Query = dict[str, str]
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+class Asking:
+    """Requests of the largest system's server."""
+
+    def __init__(self) -> None:
+        system = System.objects.get(pk="large")
+        self.headers = {"X-API-Key": ApiKey.issue(system)[1]}
+        self.client = Client(SERVER_NAME="localhost")
+        self.random = random.Random(11)  # noqa: S311
+        rows = Conversation.objects.filter(system=system).order_by("?")[:REQUESTS]
+        self.some = list(rows.values_list("conversation_id", "user_id"))
+
+    def measure(self, make: Callable[[], tuple[str, Query]]) -> tuple[float, float, float]:
+        """p50 and p95 in ms, and how many rows came."""
+        times, rows = [], []
+        for number in range(WARM_UP + REQUESTS):
+            path, query = make()
+            begun = time.perf_counter()
+            answer = self.client.get(path, query, headers=self.headers)
+            if number >= WARM_UP:
+                times.append(1000 * (time.perf_counter() - begun))
+                rows.append(len(answer.json()))
+            if answer.status_code != 200:
+                raise RuntimeError(answer.content)
+        return statistics.median(times), statistics.quantiles(times, n=20)[-1], statistics.mean(rows)
+
+    def kinds(self) -> dict[str, Callable[[], tuple[str, Query]]]:
+        searches = {f"search, {kind}": self.searching(planted(kind)) for kind in PLANTED}
+        shorts = {f"search, two CJK, {kind}": self.searching(planted_short(kind)) for kind in TWO_CHARACTERS}
+        return {
+            "list": lambda: (LIST, {}),
+            "list of a user": lambda: (LIST, {"user_id": self.random.choice(self.some)[1]}),
+            "list of a week": lambda: (LIST, self.week()),
+            "list of a week and a user": lambda: (LIST, {**self.week(), "user_id": self.random.choice(self.some)[1]}),
+            **searches,
+            **shorts,
+            "search, two words": lambda: (LIST, {"q": f"{self.word('common')} {self.word('middle')}"}),
+            "search, rare, in a week": lambda: (LIST, {**self.week(), "q": self.word("rare")}),
+            "search, common, of a user": lambda: (
+                LIST,
+                {"q": self.word("common"), "user_id": self.random.choice(self.some)[1]},
+            ),
+            "one conversation": lambda: (f"{LIST}/{self.random.choice(self.some)[0]}/messages", {}),
+        }
+
+    def searching(self, words: list[str]) -> Callable[[], tuple[str, Query]]:
+        return lambda: (LIST, {"q": self.random.choice(words)})
+
+    def word(self, kind: str) -> str:
+        return self.random.choice(planted(kind))
+
+    def week(self) -> Query:
+        begin = (END - YEAR * self.random.random()).date()
+        return {"from_date": begin.isoformat(), "to_date": (begin + timedelta(days=6)).isoformat()}
+
+
+def size() -> int:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_database_size(current_database())")
+        else:
+            cursor.execute("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return int(cursor.fetchone()[0])
+
+
+def main() -> None:
+    conversations, messages = map(int, sys.argv[1:])
+    call_command("migrate", "tenants", verbosity=0)
+    call_command("migrate", "history", "0003", verbosity=0)
+    System.objects.bulk_create(System(pk=name, name=name) for name in SYSTEMS)
+    filling = seconds(lambda: load(Writer().turns(conversations, messages)))
+    before = size()
+    indexing = seconds(lambda: call_command("migrate", verbosity=0))
+    index = size() - before
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")  # what autovacuum does in time
+    asking = Asking()
+    figures = {
+        "conversations": conversations,
+        "messages": messages,
+        "requests": {what: asking.measure(make) for what, make in asking.kinds().items()},
+        "seconds": {"rows in": filling, "search index": indexing},
+        "size": size(),
+        "index": index,
+    }
+    json.dump(figures, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
