@@ -190,6 +190,13 @@ UNFOLD = {
                         "permission": "tenants.admin.access.sees_systems",
                     },
                     {
+                        "title": "History",
+                        "explanation": "What was said: find it, read it, take it away, and the numbers of it.",
+                        "icon": "history",
+                        "link": reverse_lazy("cache-page"),
+                        "permission": "tenants.admin.access.sees_systems",
+                    },
+                    {
                         "title": "Rooms",
                         "explanation": "People talking to people: who is where, what they say, who is believed.",
                         "icon": "forum",

@@ -5,10 +5,11 @@ committed: whoever has read up to an id has missed nothing before it.
 """
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, F, Model, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 from rest_framework.exceptions import PermissionDenied
 
@@ -18,6 +19,8 @@ from rooms.models import Participant, Room, RoomMessage
 from rooms.person import Person
 
 PAGE = 200  # messages read at a time
+
+Row = TypeVar("Row", bound=Model)
 
 
 # Told of each new message of this process, and of the id of the one before it, once it is committed.
@@ -72,17 +75,23 @@ def permitted(room_id: UUID, person: Person, rooms: QuerySet[Room]) -> tuple[Roo
     Two small queries, because Django takes longer to write one large one than the database to answer both.
     """
     system_id = person.system.system_id
-    room = rooms.filter(pk=room_id, system_id=system_id).annotate(system_enabled=F("system__enabled")).first()
+    found = rooms.filter(pk=room_id, system_id=system_id).annotate(system_enabled=F("system__enabled"))
+    room: Any = only(found)  # with what is annotated
     if room is None:
         raise NoSuchRoom
     if not room.system_enabled:
         raise PermissionDenied("This system is disabled.")
     if person.service or not person.user_id:
         return room, None  # a server of the system's, and the system itself, may be everywhere
-    place = Participant.objects.filter(room_id=room_id, user_id=person.user_id).first()
+    place = only(Participant.objects.filter(room_id=room_id, user_id=person.user_id))
     if place.removed_at if place else room.members_only:
         raise NotInRoom
     return room, place
+
+
+def only(found: QuerySet[Row]) -> Row | None:
+    """The one row that there can be. `first` would have them put in order, which costs as much as the answer."""
+    return next(iter(found), None)
 
 
 def rooms_seen_by(person: Person) -> QuerySet[Room]:

@@ -102,6 +102,7 @@ def test_the_sidebar_leads_there(drillquiz: System) -> None:
     index = words(operator(drillquiz).open("/admin/"))
     assert f'href="{PEOPLE}"' in index
     assert f'href="{RECEIPTS}"' in index
+    assert 'href="/cache"' in index
 
 
 # Whose ---------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -93,7 +95,7 @@ def wait_until_it_answers(gateway: Served) -> None:
         try:
             if requests.get(f"{gateway.address}/healthz", timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             assert gateway.process.poll() is None, gateway.log()
             time.sleep(0.1)
     pytest.fail(gateway.log())
@@ -222,3 +224,14 @@ def refused(**settings: str) -> subprocess.CompletedProcess[str]:
     result = subprocess.run(command, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, timeout=30)
     assert result.returncode != 0
     return result
+
+
+def test_a_request_that_is_no_http_is_answered_in_json_and_quoted_nowhere(served: Served) -> None:
+    with socket.create_connection(("127.0.0.1", urlsplit(served.address).port or 0), 10) as connection:
+        connection.sendall("GET /v1/cache/conversations?q=환불&token=eyJsecret HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    head, _, body = answer.partition("\r\n\r\n")
+    assert head.startswith("HTTP/1.1 400 ")
+    assert json.loads(body)["code"] == "invalid"
+    assert "could not be read" in served.log()
+    assert "eyJsecret" not in served.log()
