@@ -4,6 +4,7 @@ The table in README.md lists every variable. The defaults run with nothing else 
 """
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf.locale import LANG_INFO
@@ -242,7 +243,7 @@ UNFOLD = {
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "gateway_project.static_files.HashedModulesStorage"},
     "archive": {"BACKEND": "history.archive.bucket.Bucket", "OPTIONS": ARCHIVE_S3}

@@ -330,3 +330,31 @@ def test_an_index_that_lost_its_triggers_is_built_again(drillquiz: System) -> No
 
 def found_by_index(system: System, q: str) -> set[str]:
     return {row.conversation_id for row in conversations(Filter(systems=(system,), q=q))}
+
+
+@pytest.fixture
+def near() -> None:
+    """For a test that says itself how far to look."""
+
+
+def test_a_common_word_fills_a_page_without_the_index(drillquiz: System, near: None) -> None:
+    for number in range(6):
+        said(drillquiz, f"c{number}", ("ledger", "x"))
+    wanted = Filter(systems=(drillquiz,), q="ledger")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "NEAR", 4)
+        patch.setattr(lookup, "FEW", 2)
+        patch.setattr(lookup, "by_index", None)
+        assert [row.conversation_id for row in page(wanted, 3)] == ["c5", "c4", "c3"]
+
+
+def test_a_word_that_was_common_only_lately_is_found_in_old_turns_too(drillquiz: System, near: None) -> None:
+    for number in range(8):
+        said(drillquiz, f"c{number}", ("ledger" if number in (0, 6, 7) else "other", "x"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lookup, "NEAR", 4)
+        patch.setattr(lookup, "FEW", 2)
+        found = page(Filter(systems=(drillquiz,), q="ledger"), 3)
+    assert [row.conversation_id for row in found] == ["c7", "c6", "c0"]

@@ -14,6 +14,7 @@ from history.models import Conversation, Message
 from history.search import postgres, sqlite
 
 NEAR = 200  # conversations
+FEW = 20  # of them, which say whether it is worth while to look at the others
 ENDED = ~Q(status=Message.Status.PENDING)  # a running turn is not found yet: each of its words would move the index
 
 
@@ -40,11 +41,20 @@ def with_turn(rows: QuerySet[Conversation], words: list[str], of_turn: Q) -> Que
 def near(rows: QuerySet[Conversation], words: list[str], of_turn: Q, limit: int) -> list[Conversation] | None:
     """Of such conversations the first `limit` in the order of `rows`; None if the nearest rows are too few to say."""
     nearest = list(rows[:NEAR])
-    said = Message.objects.filter(occur(words), of_turn, conversation__in=[row.pk for row in nearest])
-    found = set(said.values_list("conversation_id", flat=True))
-    if len(nearest) == NEAR and len(found) < limit:
+    are_all = len(nearest) < NEAR
+    few = len(nearest) if are_all else FEW
+    found = those_with(nearest[:few], words, of_turn)
+    if not are_all and len(found) * 4 < few:
+        return None
+    found |= those_with(nearest[few:], words, of_turn)
+    if not are_all and len(found) < limit:
         return None
     return [row for row in nearest if row.pk in found][:limit]
+
+
+def those_with(rows: list[Conversation], words: list[str], of_turn: Q) -> set[int]:
+    said = Message.objects.filter(occur(words), of_turn, conversation__in=[row.pk for row in rows])
+    return {found for found in said.values_list("conversation_id", flat=True) if found}
 
 
 def of_systems(named: list[str]) -> Q:

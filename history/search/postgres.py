@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, Q, QuerySet, Subquery, Value
-from django.db.models.fields import BooleanField, TextField
+from django.db.models.fields import BooleanField, IntegerField, TextField
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import Contains, GreaterThan
 
@@ -31,7 +31,7 @@ class Said(Func):
 class HasShort(Func):
     """All of these pairs and single characters are in the text."""
 
-    template = "history_short_words(%(expressions)s::text[])"
+    template = "history_short_words(%(expressions)s::int[])"
     arg_joiner = ") @> ("
     output_field = BooleanField()
 
@@ -58,10 +58,17 @@ def indexed(words: list[str]) -> Q:
     found = Q()
     for word in words:
         found &= Q(Contains(Said(), word))
-    short = [pair for word in words for pair in SHORT.findall(word)]
+    short = [number_of(pair) for word in words for pair in SHORT.findall(word)]
     if short and not any(map(LONG.search, words)):
-        found &= Q(HasShort(Said(), Value(short, ArrayField(TextField()))))
+        found &= Q(HasShort(Said(), Value(short, ArrayField(IntegerField()))))
     return found
+
+
+def number_of(pair: str) -> int:
+    """As history_short_words counts, in 32 bits with a sign."""
+    first, second = ord(pair[0]), ord(pair[-1])
+    number = ((first << 16) ^ second if len(pair) == 2 else first) & 0xFFFFFFFF
+    return number - (number >> 31 << 32)
 
 
 def among(ids: QuerySet[Any]) -> Q:
