@@ -35,7 +35,7 @@ def take_out(participant: Participant) -> bool:
 @transaction.atomic
 def let_in_again(participant: Participant) -> bool:
     found = Participant.objects.filter(pk=participant.pk).exclude(removed_at=None)
-    return told(participant.room_id, found.update(removed_at=None))
+    return told(participant.room_id, found.update(removed_at=None, joined_at=timezone.now()))
 
 
 def told(room_id: UUID, changed: int) -> bool:

@@ -82,7 +82,7 @@ def rooms_of(person: Person, last_id: UUID | None, limit: int) -> tuple[list[Roo
 
 
 def visible_to(person: Person) -> QuerySet[Room]:
-    """The same rooms as ledger.may_be_in lets the person be in."""
+    """The same rooms as ledger.permitted lets the person be in."""
     found = ledger.rooms_seen_by(person)
     if person.service or not person.user_id:
         return found
