@@ -39,6 +39,13 @@ export function confirmed(clientId) {
   unconfirmed.delete(clientId);
 }
 
+/** Everybody's frame may come before the confirmation: it takes the place of what says the same. */
+export function heardOwn(text) {
+  for (const [clientId, shown] of unconfirmed) {
+    if (part(shown, "text").textContent === text) return confirmed(clientId);
+  }
+}
+
 export function refused({ client_id: clientId, code, detail }) {
   const shown = made("failure-template");
   part(shown, "words").textContent = `${code}: ${detail}`;

@@ -4,7 +4,7 @@ import { data } from "../chat/data.js";
 import { byId, made, part } from "../chat/dom.js";
 import { setDrawer, startDrawer } from "../chat/drawer.js";
 import { toEnd, watchScroll } from "../chat/scroll.js";
-import { clearMessages, confirmed, keepUnconfirmedLast, refused, showEvent, showMessage, showUnconfirmed } from "./messages.js";
+import { clearMessages, confirmed, heardOwn, keepUnconfirmedLast, refused, showEvent, showMessage, showUnconfirmed } from "./messages.js";
 import { came, forgetPeople, went } from "./people.js";
 import { createRoom, listRooms, readRoom } from "./rest.js";
 import { Line } from "./socket.js";
@@ -118,6 +118,7 @@ function showState(state, why = "") {
 
 function hear(frame) {
   if (frame.type === "chat.message") {
+    if (frame.sender === me()) heardOwn(frame.message);
     showMessage(frame, frame.sender === me());
     came(frame.nickname || frame.sender);
     if (frame.sender === me()) toEnd();

@@ -102,6 +102,7 @@ def person(new_page: Callable[..., Any], rooms: RoomsSite) -> Callable[..., Any]
         page.fill("[name=username]", LOGIN[0])
         page.fill("[name=password]", LOGIN[1])
         page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(r":\d+/rooms/test/"), wait_until="load")
         if room:
             connected(page)
         else:
