@@ -126,7 +126,7 @@ run() {
     trap 'stop; exit 143' TERM HUP
     [ ${#standin[@]} = 0 ] || start .venv/bin/python manage.py dify_standin --port "$standin_port" >/dev/null
     start .venv/bin/gunicorn gateway_project.wsgi
-    start .venv/bin/python manage.py serve_rooms
+    start .venv/bin/python manage.py serve_rooms --host "$(setting "env.text('HOST', '0.0.0.0')")"
     wait_until_it_answers "$port"
     wait_until_it_answers "$rooms_port"
     printf '%s\n\n  Ctrl-C stops it.\n' "$how"
