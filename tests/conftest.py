@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
@@ -39,18 +41,17 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     PostgreSQL truncates slowly and deletes nothing quickly; and nobody asks for the permissions that Django would write
     anew each time.
     """
-    receivers, post_migrate.receivers = post_migrate.receivers, []
-    post_migrate.sender_receivers_cache.clear()
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
     with pytest.MonkeyPatch.context() as patch:
         if connection.vendor == "postgresql":
             patch.setattr(connection.ops, "sql_flush", deleting)
         yield
-    post_migrate.receivers = receivers
 
 
 def deleting(style: object, tables: Iterable[str], **options: object) -> list[str]:
     """In any order: what refers to what is checked when all are empty."""
-    return [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables]
+    return [f"DELETE FROM {connection.ops.quote_name(table)}" for table in tables]  # noqa: S608
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,7 @@ def _nothing_remembered() -> Iterator[None]:
     directory.forget()
     recorder.forget_seen()
     cache.clear()
+    ContentType.objects.clear_cache()
     adapter.cache_clear()
     yield
     turn.wait_for_running(10)
