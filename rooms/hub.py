@@ -207,7 +207,8 @@ class Hub:
         if not await in_thread(presence.beat, self.server_id):
             for feed in list(self.feeds.values()):
                 for seat in [seat for seat in feed.seats if seat.connection is not None]:
-                    await self._note(seat)
+                    with suppress(IntegrityError):  # its room is gone; that concerns nobody else
+                        await self._note(seat)
 
     async def _keep_tidying(self) -> None:
         """Many leave at once when a network fails, so they are written down together."""

@@ -138,6 +138,16 @@ def test_a_gateway_at_an_address_that_the_system_lists_is_believed(own_clients: 
     assert alice.hear() == {"type": "chat.user.join", "username": "Alice"}
 
 
+def test_a_room_that_is_gone_keeps_nobody_out_of_another_when_its_process_was_taken_for_dead(
+    clients: Clients, room: Room
+) -> None:
+    clients.come(room, "alice")
+    other = open_room(room.system)
+    room.delete()
+    Server.objects.all().delete()
+    clients.come(other, "bob")
+
+
 def test_a_process_that_was_taken_for_dead_comes_back_with_its_people(clients: Clients, room: Room) -> None:
     """As when a machine slept: the others have forgotten it, and it goes on."""
     clients.come(room, "alice")
