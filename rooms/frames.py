@@ -8,6 +8,7 @@ from django.conf import settings
 from rest_framework.exceptions import APIException, ValidationError
 
 from rooms.models import RoomMessage
+from rooms.times import iso
 
 MAX_CLIENT_ID = 100  # characters, as the column
 MAX_TIMESTAMP = 64
@@ -62,7 +63,7 @@ def trip_message(message: RoomMessage) -> Frame:
 def timestamp(message: RoomMessage) -> Any:
     """The client's, as it was; else ours."""
     if not message.client_time:
-        return message.created_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return iso(message.created_at)
     return orjson.loads(message.client_time) if is_kept_as_json(message.client_time) else message.client_time
 
 
