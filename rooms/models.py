@@ -1,4 +1,7 @@
-"""Rooms, who is in them and what was said there; and which sockets are open, over all processes."""
+"""Rooms, who is in them and what was said there; and which sockets are open, over all processes.
+
+A foreign key has no index of its own where another index begins with it.
+"""
 
 import uuid
 
@@ -36,7 +39,7 @@ class RoomPolicy(models.Model):
 
 class Room(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    system = models.ForeignKey(System, models.PROTECT, related_name="rooms")
+    system = models.ForeignKey(System, models.PROTECT, db_index=False, related_name="rooms")
     name = models.CharField(max_length=200, blank=True)
     post_id = models.CharField(max_length=200, blank=True, help_text="The client's own id of what is talked about.")
     trip_id = models.CharField(max_length=200, blank=True)
@@ -57,7 +60,7 @@ class Room(models.Model):
 
 
 class Participant(models.Model):
-    room = models.ForeignKey(Room, models.CASCADE, related_name="participants")
+    room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="participants")
     user_id = models.CharField(max_length=256)
     name = models.CharField(max_length=200, blank=True)
     email = models.CharField(max_length=320, blank=True)
@@ -76,7 +79,7 @@ class Participant(models.Model):
 class RoomMessage(models.Model):
     """The sender as they were when they said it. Ids grow in the order of a room: see rooms/ledger.py."""
 
-    room = models.ForeignKey(Room, models.CASCADE, related_name="messages")
+    room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="messages")
     sender_id = models.CharField(max_length=256, blank=True, help_text="Empty: the system itself.")
     sender_name = models.CharField(max_length=200, blank=True)
     sender_email = models.CharField(max_length=320, blank=True)
@@ -113,7 +116,7 @@ class Server(models.Model):
 class Connection(models.Model):
     """An open socket of a person in a room. Presence counts people: several sockets of one person are one."""
 
-    room = models.ForeignKey(Room, models.CASCADE, related_name="connections")
+    room = models.ForeignKey(Room, models.CASCADE, db_index=False, related_name="connections")
     server = models.ForeignKey(Server, models.CASCADE, related_name="connections")
     user_id = models.CharField(max_length=256)
     name = models.CharField(max_length=200, blank=True)
