@@ -1,14 +1,17 @@
 """`manage.py gen_env`: fresh values for .env."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 
-from tests.processes import ROOT, manage
+from tests.processes import ROOT, environment, manage
 
 # What is not for .env: where .env is.
 ELSEWHERE = {"ENV_FILE"}
@@ -75,3 +78,14 @@ def values(text: str) -> dict[str, str | None]:
 
 def names(text: str) -> set[str]:
     return set(re.findall(r"^#?([A-Z0-9_]+)=", text, re.MULTILINE))
+
+
+def test_who_reads_only_its_beginning_hears_of_no_error() -> None:
+    """As `manage.py gen_env | head -1` does; so it is with every command."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as nobody:
+        command = [sys.executable, str(ROOT / "manage.py"), "gen_env"]
+        result = subprocess.run(command, env=environment(), stdout=nobody, stderr=subprocess.PIPE, check=False)
+
+    assert (result.returncode, result.stderr) == (1, b"")
