@@ -7,8 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from django.db.models import Q, QuerySet
 
+from history.conditions import SELDOM, of_feedback, of_status
 from history.models import Conversation, Message
 from history.search import lookup
+from history.search.turns import Turns
 from history.search.words import words_of
 from tenants.models import System
 
@@ -45,13 +47,18 @@ class Filter:
     def asks_for_turns(self) -> bool:
         return bool(self.status or self.feedback or self.words)
 
+    @property
+    def seldom(self) -> bool:
+        """Few turns end or are rated like this, and an index has them."""
+        return self.status in SELDOM or self.feedback not in ("", UNRATED)
+
 
 def conversations(wanted: Filter) -> QuerySet[Conversation]:
     """All of them, newest first. For one page see `page`, which is quicker where words are common."""
     if not wanted.asks_for_turns:
         return lives(wanted, whose(wanted))
-    rows = lives(wanted, whose(wanted, by_index=bool(wanted.words)))
-    return lookup.with_turn(rows, wanted.words, of_turn(wanted))
+    rows = lives(wanted, whose(wanted, by_index=True))
+    return lookup.with_turn(rows, of_turn(wanted) & lookup.by_index(wanted.words))
 
 
 def page(wanted: Filter, limit: int, part: Part = whole) -> list[Conversation]:
@@ -59,8 +66,8 @@ def page(wanted: Filter, limit: int, part: Part = whole) -> list[Conversation]:
     rows = part(lives(wanted, whose(wanted)))
     if not wanted.asks_for_turns:
         return list(rows[:limit])
-    near = lookup.near(rows, wanted.words, of_turn(wanted), limit)
-    return list(part(conversations(wanted))[:limit]) if near is None else near
+    by_id = part(lives(wanted, whose(wanted, by_index=True)))
+    return lookup.page(rows, by_id, Turns(wanted.words, of_turn(wanted), wanted.seldom), limit)
 
 
 def lives(wanted: Filter, theirs: Q) -> QuerySet[Conversation]:
@@ -78,9 +85,10 @@ def turns(wanted: Filter) -> QuerySet[Message]:
 
 
 def unnamed_turns(wanted: Filter) -> QuerySet[Message]:
-    """Those that never reached a conversation, because Dify did not take them up; newest first."""
-    found = Message.objects.filter(whose(wanted, bool(wanted.words)), of_turn(wanted), conversation=None)
-    return found.filter(lookup.by_index(wanted.words)).order_by("-created_at", "-id")
+    """Those that never reached a conversation, because Dify did not take them up; newest first. They are so few that
+    they are looked at, whatever is wanted of them."""
+    found = Message.objects.filter(whose(wanted, by_index=True), of_turn(wanted), conversation=None)
+    return found.filter(lookup.occur(wanted.words)).order_by("-created_at", "-id")
 
 
 def turns_of(conversation: Conversation, wanted: Filter) -> QuerySet[Message]:
@@ -90,7 +98,7 @@ def turns_of(conversation: Conversation, wanted: Filter) -> QuerySet[Message]:
 
 
 def whose(wanted: Filter, by_index: bool = False) -> Q:
-    """`by_index`: the rows are those that the search index names, and need no other index."""
+    """`by_index`: the rows are those that an index of turns names, and need no other."""
     found = Q(user_id=wanted.user_id) if wanted.user_id else Q()
     if wanted.systems is None and not wanted.user_id:
         return found
@@ -107,9 +115,12 @@ def systems_of(wanted: Filter) -> Iterable[System]:
 
 def of_turn(wanted: Filter) -> Q:
     """What a turn's row says without its words."""
-    told = {"status": wanted.status, "feedback": wanted.feedback}
-    given = {name: "" if value == UNRATED else value for name, value in told.items() if value}
-    return in_period(wanted, "created_at", "created_at") & Q(**given)
+    found = in_period(wanted, "created_at", "created_at")
+    if wanted.status:
+        found &= of_status(wanted.status)
+    if wanted.feedback:
+        found &= of_feedback("" if wanted.feedback == UNRATED else wanted.feedback)
+    return found
 
 
 def in_period(wanted: Filter, first: str, last: str) -> Q:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from history.models import Conversation, Message
@@ -512,12 +513,14 @@ def test_nothing_can_be_written_here(server: Gateway, drillquiz: System) -> None
 
 @pytest.mark.parametrize(
     ("query", "statements"),
-    [({}, 2), ({"user_id": "alice", "from_date": "2026-01-01"}, 2), ({"q": "hello"}, 3), ({"q": "nowhere"}, 2)],
+    [({}, 2), ({"user_id": "alice", "from_date": "2026-01-01"}, 2), ({"q": "hello"}, 4), ({"q": "nowhere"}, 2)],
 )
 def test_a_hundred_conversations_cost_as_many_statements_as_one(
     server: Gateway, drillquiz: System, django_assert_num_queries: Any, query: dict[str, str], statements: int
 ) -> None:
     turn(kept(drillquiz, "first"))
+    if "q" in query and connection.vendor == "postgresql":
+        statements += 3  # the search has a setting, for which it needs a transaction
 
     server.get(LIST)  # the key and the system are remembered for some seconds from here on
     with django_assert_num_queries(statements):

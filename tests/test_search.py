@@ -1,14 +1,22 @@
 """Words are found the same on PostgreSQL and on SQLite, wherever they occur, in whatever script."""
 
+import os
+import re
+import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Q, QuerySet
+from django.test.utils import CaptureQueriesContext
 
-from history.filters import Filter, conversations, page, turns
+from history.conditions import of_feedback, of_status
+from history.filters import Filter, conversations, page, turns, unnamed_turns
 from history.models import Conversation, Message
 from history.search import lookup
 from tenants.models import System
@@ -180,9 +188,14 @@ def test_the_same_words_find_the_same_turns_on_every_database(texts: System) -> 
     assert not differing
 
 
-@pytest.mark.parametrize("near", [0, 1, 1000], ids=["by the index", "by both", "by looking"])
-def test_every_way_of_looking_finds_the_same(texts: System, near: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "NEAR", near)
+@pytest.mark.parametrize(
+    ("near", "far"), [(1, 0), (1, 10_000), (1000, 0)], ids=["by the index", "by both", "by looking"]
+)
+def test_every_way_of_looking_finds_the_same(
+    texts: System, near: int, far: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "NEWEST", near)
+    monkeypatch.setattr(lookup, "FARTHEST", far)
     pages = {q: {row.conversation_id for row in page(Filter(systems=(texts,), q=q), 1000)} for q in WORDS}
 
     assert pages == WORDS
@@ -194,7 +207,8 @@ def test_every_way_of_looking_finds_the_same(texts: System, near: int, monkeypat
 @pytest.fixture(autouse=True)
 def _always_the_index(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "near" not in request.fixturenames:
-        monkeypatch.setattr(lookup, "NEAR", 0)
+        monkeypatch.setattr(lookup, "NEWEST", 1)
+        monkeypatch.setattr(lookup, "FARTHEST", 0)
 
 
 def test_a_turn_is_found_from_its_end_on(drillquiz: System) -> None:
@@ -285,7 +299,7 @@ def terms() -> list[Any]:
 
 
 def test_what_was_said_before_there_was_a_search_is_found(drillquiz: System) -> None:
-    migration = import_module("history.migrations.0004_search")
+    migration = import_module("history.migrations.0007_search_index")
     with connection.schema_editor() as editor:
         migration.drop(None, editor)
     said(drillquiz, "old", ("장부는?", "ledger"))
@@ -298,17 +312,58 @@ def test_what_was_said_before_there_was_a_search_is_found(drillquiz: System) -> 
     assert found(drillquiz, "ledger") == {"old", "running"}
 
 
-@pytest.mark.parametrize("q", ["ledger", "led 장부", "장부", "장", "部ab", "长 x"])
-def test_the_index_is_used(drillquiz: System, q: str) -> None:
-    """Else a search is right, but reads everything that was ever said."""
-    words = Filter(systems=None, q=q).words
+@pytest.fixture
+def restored(drillquiz: System) -> Iterator[psycopg.Connection]:
+    """A database made from a dump of this one, in which Alice has asked for the ledger."""
+    said(drillquiz, "c1", ("장부는?", "The ledger"))
+    login = {name: connection.settings_dict[name.upper()] for name in ("host", "port", "user", "password")}
+    login = {name: str(value) for name, value in login.items() if value}
+    environment = os.environ | {f"PG{name.upper()}": value for name, value in login.items()}
+    with psycopg.connect(dbname="postgres", autocommit=True, **login) as server:
+        server.execute("CREATE DATABASE restored")
+        try:
+            pg_dump = ["pg_dump", str(connection.settings_dict["NAME"])]
+            dump = subprocess.run(pg_dump, env=environment, stdout=subprocess.PIPE, check=True)
+            psql = ["psql", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null", "restored"]
+            subprocess.run(psql, env=environment, input=dump.stdout, check=True)
+            with psycopg.connect(dbname="restored", **login) as database:
+                yield database
+        finally:
+            server.execute("DROP DATABASE restored WITH (FORCE)")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="A backup of SQLite is a copy of its file.")
+def test_a_dump_can_be_restored(restored: psycopg.Connection) -> None:
+    """A function of an index that calls another of ours would not find it there."""
+    indexes = restored.execute("SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid").fetchall()
+    found = restored.execute(
+        "SELECT 1 FROM history_message WHERE history_said(query, answer) LIKE '%ledger%'"
+    ).fetchall()
+
+    assert {("messages_by_trigrams",), ("messages_by_short_words",)} <= set(indexes)
+    assert len(found) == 1
+
+
+def plan_of(turns: Q) -> str:
+    return plan_of_rows(Message.objects.filter(turns))
+
+
+def plan_of_rows(rows: QuerySet[Message]) -> str:
+    """How the database would look for them, if it did not see that the table is nearly empty."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET enable_seqscan = off")
             cursor.execute("SET enable_indexscan = off")
-        plan = Message.objects.filter(lookup.by_index(words)).explain()
+        plan = rows.explain()
         if connection.vendor == "postgresql":
             cursor.execute("RESET ALL")
+    return plan
+
+
+@pytest.mark.parametrize("q", ["ledger", "led 장부", "장부", "장", "部ab", "长 x"])
+def test_the_index_is_used(drillquiz: System, q: str) -> None:
+    """Else a search is right, but reads everything that was ever said."""
+    plan = plan_of(lookup.by_index(Filter(systems=None, q=q).words))
 
     assert ("messages_by_" in plan) if connection.vendor == "postgresql" else ("VIRTUAL TABLE INDEX" in plan)
 
@@ -337,24 +392,128 @@ def near() -> None:
     """For a test that says itself how far to look."""
 
 
-def test_a_common_word_fills_a_page_without_the_index(drillquiz: System, near: None) -> None:
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many conversations are looked at first."""
+    monkeypatch.setattr(lookup, "NEWEST", 4)
+
+
+def page_of(system: System, limit: int, **fields: Any) -> tuple[list[str], str]:
+    """Names, and the statements that it took."""
+    with CaptureQueriesContext(connection) as captured:
+        found = page(Filter(systems=(system,), **fields), limit)
+    return [row.conversation_id for row in found], "\n".join(query["sql"] for query in captured)
+
+
+def asks_the_index(statements: str) -> bool:
+    return ("history_said" if connection.vendor == "postgresql" else "MATCH") in statements
+
+
+def test_a_common_word_fills_a_page_without_the_index(drillquiz: System, near: None, four: None) -> None:
     for number in range(6):
         said(drillquiz, f"c{number}", ("ledger", "x"))
-    wanted = Filter(systems=(drillquiz,), q="ledger")
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "NEAR", 4)
-        patch.setattr(lookup, "FEW", 2)
-        patch.setattr(lookup, "by_index", None)
-        assert [row.conversation_id for row in page(wanted, 3)] == ["c5", "c4", "c3"]
+    names, statements = page_of(drillquiz, 3, q="ledger")
+
+    assert names == ["c5", "c4", "c3"]
+    assert not asks_the_index(statements)
 
 
-def test_a_word_that_was_common_only_lately_is_found_in_old_turns_too(drillquiz: System, near: None) -> None:
-    for number in range(8):
-        said(drillquiz, f"c{number}", ("ledger" if number in (0, 6, 7) else "other", "x"))
+def test_a_less_common_word_is_looked_up_in_as_many_conversations_as_should_do(
+    drillquiz: System, near: None, four: None
+) -> None:
+    for number in range(60):
+        said(drillquiz, f"c{number}", ("ledger" if number % 4 == 0 else "other", "x"))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lookup, "NEAR", 4)
-        patch.setattr(lookup, "FEW", 2)
-        found = page(Filter(systems=(drillquiz,), q="ledger"), 3)
-    assert [row.conversation_id for row in found] == ["c7", "c6", "c0"]
+    names, statements = page_of(drillquiz, 3, q="ledger")
+
+    assert names == ["c56", "c52", "c48"]
+    assert asks_the_index(statements)
+    assert "LIMIT 48" in statements  # one of four has it, so three need twelve; one foretells little, so many to spare
+
+
+def test_a_word_that_was_common_only_lately_is_found_in_old_turns_too(
+    drillquiz: System, near: None, four: None
+) -> None:
+    for number in range(60):
+        said(drillquiz, f"c{number}", ("ledger" if number in (0, 58, 59) else "other", "x"))
+
+    assert page_of(drillquiz, 3, q="ledger")[0] == ["c59", "c58", "c0"]
+
+
+def test_beyond_the_farthest_the_index_is_asked_of_all(
+    drillquiz: System, near: None, four: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "FARTHEST", 10)
+    for number in range(40):
+        said(drillquiz, f"c{number}", ("ledger" if number % 4 == 0 else "other", "x"))
+
+    assert page_of(drillquiz, 3, q="ledger")[0] == ["c36", "c32", "c28"]
+
+
+@pytest.mark.parametrize("common", ["other", "o", "th 장"])
+def test_a_common_word_beside_a_rare_one_is_not_looked_up(
+    drillquiz: System, near: None, four: None, common: str
+) -> None:
+    """The index has too many turns of it."""
+    for number in range(9):
+        said(drillquiz, f"c{number}", (f"other 장 {'ledger' if number == 1 else ''}", "x"))
+
+    names, statements = page_of(drillquiz, 3, q=f"ledger {common}")
+
+    assert names == ["c1"]
+    assert asks_the_index(statements)
+    looked_up = r"LIKE '%(other|o|th|장)%'" if connection.vendor == "postgresql" else r'MATCH .*"(oth|the|her)"'
+    assert not re.search(looked_up, statements)
+
+
+def test_words_that_are_all_common_are_found_together(drillquiz: System, near: None, four: None) -> None:
+    for number in range(9):
+        said(drillquiz, f"c{number}", ("ledger entry" if number == 1 else ("ledger", "entry")[number % 2], "x"))
+
+    assert page_of(drillquiz, 3, q="ledger entry")[0] == ["c1"]
+
+
+def test_a_common_word_with_a_rare_status_is_found(drillquiz: System, near: None, four: None) -> None:
+    for number in range(9):
+        status = "stopped" if number in (1, 2) else "answered"
+        said(drillquiz, f"c{number}", ("ledger" if number != 2 else "other", "x"), status=status)
+
+    assert page_of(drillquiz, 3, q="ledger", status="stopped")[0] == ["c1"]
+
+
+def test_a_common_word_in_a_period_with_few_turns_is_looked_up(drillquiz: System, near: None, four: None) -> None:
+    """There is no other index that has them, so that all others would have to be read."""
+    long_ago = BEGIN - timedelta(days=30)
+    for number in range(9):
+        talk = said(drillquiz, f"c{number}", ("ledger", "x"))
+        Conversation.objects.filter(pk=talk.pk).update(created_at=long_ago)
+        if number != 1:
+            talk.messages.update(created_at=long_ago)
+
+    names, statements = page_of(drillquiz, 3, q="ledger", from_date=BEGIN.date())
+
+    assert names == ["c1"]
+    assert asks_the_index(statements)
+
+
+@pytest.mark.parametrize(
+    ("asked", "index"),
+    [
+        (of_status("failed"), "messages_unanswered"),
+        (of_status("stopped"), "messages_unanswered"),
+        (of_status("pending"), "messages_running"),
+        (of_feedback("like"), "messages_rated"),
+        (of_feedback("dislike"), "messages_rated"),
+    ],
+    ids=["failed", "stopped", "pending", "liked", "disliked"],
+)
+def test_what_is_seldom_has_an_index(drillquiz: System, asked: Q, index: str) -> None:
+    assert index in plan_of(asked)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's statistics tell it how few they are.")
+def test_questions_without_a_conversation_are_found_without_reading_all_others(drillquiz: System) -> None:
+    """Every visit of the history page looks for them."""
+    for wanted in (Filter(systems=(drillquiz,)), Filter(systems=(drillquiz,), q="ledger", user_id="alice")):
+        assert "messages_in_order" in plan_of_rows(unnamed_turns(wanted))

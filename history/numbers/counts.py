@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import BooleanField, Case, Count, F, Func, IntegerField, QuerySet, Sum, When
-from django.db.models.expressions import RawSQL
+from django.db.models import Case, Count, F, Func, IntegerField, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
+from history.conditions import RATED, UNANSWERED
 from history.models import Message
 from history.numbers.local import Day, HourOfWeek, Week
 from history.numbers.period import Period
@@ -30,9 +30,6 @@ SELECT 'cost', system_id, bucket, currency, 0, 0, 0, SUM(price) FROM used
 WHERE price IS NOT NULL GROUP BY 2, 3, 4
 """
 
-
-# In so many words, not as parameters: SQLite proves by them that the index messages_unanswered has all it needs.
-UNANSWERED = RawSQL("history_message.status IN ('failed', 'stopped')", [], output_field=BooleanField())
 
 # Every user of every day has a row of their own for a moment: they fit into this, and not into the usual 4 MB.
 ROOM_TO_COUNT = "SET LOCAL work_mem = '128MB'; SET LOCAL jit = off"
@@ -107,7 +104,7 @@ def ended(systems: Iterable[str], period: Period) -> Iterator[Ended]:
 
 
 def rated(systems: Iterable[str], period: Period) -> Iterator[Rated]:
-    return counted(Rated, said(systems, period).exclude(feedback=""), "feedback")
+    return counted(Rated, said(systems, period).filter(RATED), "feedback")
 
 
 def took(systems: Iterable[str], period: Period) -> Iterator[Took]:

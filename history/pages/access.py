@@ -32,10 +32,6 @@ class Viewer:
     by_key: bool
     sees_all: bool = False  # every system there is, so that a query need not name them
 
-    @property
-    def system_ids(self) -> list[str]:
-        return [system.system_id for system in self.systems]
-
     def system(self, system_id: str) -> System | None:
         """None if there is no such system, or it is not theirs: nobody can tell which."""
         return next((system for system in self.systems if system.system_id == system_id), None)

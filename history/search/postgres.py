@@ -5,34 +5,55 @@ sentence, for one word. Trigrams find what occurs anywhere, in every script.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
+from django.db import connection, transaction
 from django.db.models import F, Func, Q, QuerySet, Subquery, Value
 from django.db.models.fields import BooleanField, IntegerField, TextField
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import Contains, GreaterThan
 
-LONG = re.compile(r"[^\W_]{3}")  # what pg_trgm looks up
+from history.search.sample import Telling
+
+TRIGRAM = re.compile(r"(?=([^\W_]{3}))")  # what pg_trgm looks up; they overlap
+FEW = 3  # trigrams: each that is asked for costs once more for every row that is found
 SHORT = re.compile("[^\0-\x7f]{1,2}")  # what history_short_words has of a text
 
 
 class Said(Func):
-    """Question and answer, as both indexes have them."""
+    """Question and answer, as the index of trigrams has them."""
 
-    template = """replace(lower((%(expressions)s) COLLATE "und-x-icu"), 'ς', 'σ')"""
-    arg_joiner = " || E'\\n' || "
+    function = "history_said"
     output_field = TextField()
 
     def __init__(self) -> None:
         super().__init__(F("query"), F("answer"))
 
 
-class HasShort(Func):
-    """All of these pairs and single characters are in the text."""
+class Folded(Said):
+    """The same text, without the price by which the planner tells rows to be looked at from rows of the index."""
 
-    template = "history_short_words(%(expressions)s::int[])"
-    arg_joiner = ") @> ("
+    template = """replace(lower((%(expressions)s) COLLATE "und-x-icu"), 'ς', 'σ')"""
+    arg_joiner = " || E'\\n' || "
+
+
+class ShortWords(Func):
+    """Every character of question and answer beyond ASCII, and every two of them, as numbers."""
+
+    function = "history_short_words"
+    output_field = ArrayField(IntegerField())
+
+    def __init__(self) -> None:
+        super().__init__(F("query"), F("answer"))
+
+
+class HasAll(Func):
+    template = "%(expressions)s::int[]"
+    arg_joiner = " @> "
     output_field = BooleanField()
 
 
@@ -44,24 +65,42 @@ class Among(Func):
     output_field = BooleanField()
 
 
+class AnyOf(Func):
+    template = "%(expressions)s::bigint[])"
+    arg_joiner = " = ANY("
+    output_field = BooleanField()
+
+
 def occur(words: list[str]) -> Q:
-    """A turn's row has every word. No index serves this: the planner takes common words for rare ones and would read
-    all their rows, where only a few were to be looked at."""
+    """A turn's row has every word, by looking at it."""
     found = Q()
     for word in words:
-        found &= Q(GreaterThan(StrIndex(Said(), Value(word)), 0))
+        found &= Q(GreaterThan(StrIndex(Folded(), Value(word)), 0))
     return found
 
 
-def indexed(words: list[str]) -> Q:
-    """The same, as the indexes understand it."""
-    found = Q()
-    for word in words:
+def indexed(words: list[str], telling: Telling = list) -> Q:
+    """The same, as the indexes understand it. To read all that they name takes longer than to find it, so that it is
+    of no use to spare them keys."""
+    long = [word for word in words if TRIGRAM.search(word)]
+    found = occur([word for word in words if word not in long])
+    for word in long:
         found &= Q(Contains(Said(), word))
     short = [number_of(pair) for word in words for pair in SHORT.findall(word)]
-    if short and not any(map(LONG.search, words)):
-        found &= Q(HasShort(Said(), Value(short, ArrayField(IntegerField()))))
+    if short and not long:
+        found &= Q(HasAll(ShortWords(), Value(short, ArrayField(IntegerField()))))
     return found
+
+
+def narrowed(words: list[str], telling: Telling) -> Q:
+    """The same of some conversations: the index is combined with theirs, and asked for some telling trigrams only."""
+    trigrams = telling(list(dict.fromkeys(chain.from_iterable(map(TRIGRAM.findall, words)))))[:FEW]
+    if not trigrams:
+        return indexed(words)
+    found = Q()
+    for trigram in trigrams:
+        found &= Q(Contains(Said(), trigram))
+    return found & occur(words)
 
 
 def number_of(pair: str) -> int:
@@ -73,6 +112,20 @@ def number_of(pair: str) -> int:
 
 def among(ids: QuerySet[Any]) -> Q:
     return Q(Among(F("pk"), Subquery(ids)))
+
+
+def of_any(conversations: list[int], seldom: bool) -> Q:
+    """Written out, so that the planner sees how many they are, and combines indexes by itself."""
+    return Q(AnyOf(F("conversation_id"), Value(f"{{{','.join(map(str, conversations))}}}")))
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """history_said has a high price, and many of them would seem worth compiling: that alone takes longer than these
+    queries do."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL jit = off")
+        yield
 
 
 def of_systems(named: list[str]) -> Q:

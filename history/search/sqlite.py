@@ -1,6 +1,8 @@
 """Words on SQLite: FTS5 with trigrams names the turns that may have them, and Python looks whether they do."""
 
+import json
 import unicodedata
+from contextlib import nullcontext
 from itertools import chain
 from typing import Any
 
@@ -10,7 +12,8 @@ from django.db.models.expressions import RawSQL
 from django.db.models.fields import BooleanField, CharField
 from django.db.models.lookups import In
 
-from history.search.words import folded
+from history.search.sample import Telling
+from history.search.words import said
 
 MOST_TRIGRAMS = 30
 LAST = "\U0010ffff"
@@ -31,8 +34,8 @@ class Has(Func):
 
 
 def has(query: str, answer: str, *words: str) -> bool:
-    said = folded(f"{query}\n{answer}")
-    return all(word in said for word in words)
+    text = said(query, answer)
+    return all(word in text for word in words)
 
 
 def teach(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
@@ -45,26 +48,47 @@ def occur(words: list[str]) -> Q:
     return Q(Has(F("query"), F("answer"), *map(Value, words))) if words else Q()
 
 
-def indexed(words: list[str]) -> Q:
+def indexed(words: list[str], telling: Telling = list) -> Q:
     """The same, where possible of those turns only that the index names."""
-    return occur(words) & named(words)
+    return listed(F("pk"), words, telling)
 
 
-def named(words: list[str]) -> Q:
+def narrowed(words: list[str], telling: Telling) -> Q:
+    """The same of some conversations: their turns come first, and the index says which to look at."""
+    return listed(Unindexed(F("pk")), words, telling)
+
+
+def listed(row: Any, words: list[str], telling: Telling) -> Q:
+    found = named(words, telling)
+    return (Q(In(row, found)) if found else Q()) & occur(words)
+
+
+def named(words: list[str], telling: Telling) -> RawSQL | None:
     pieces = list(chain.from_iterable(map(pieces_of, words)))
     trigrams = list(dict.fromkeys(chain.from_iterable(map(trigrams_of, pieces))))[:MOST_TRIGRAMS]
     if trigrams:
-        asked = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in trigrams)
-        return Q(pk__in=RawSQL("SELECT rowid FROM history_search WHERE history_search MATCH %s", [asked]))
+        # A search takes as long as the most common one that is asked for.
+        asked = " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in telling(trigrams))
+        return RawSQL("SELECT rowid FROM history_search WHERE history_search MATCH %s", [asked])
     if pieces:
         begin = max(pieces, key=len)
         beginning = "SELECT doc FROM history_search_terms WHERE term >= %s AND term < %s"
-        return Q(pk__in=RawSQL(beginning, [begin, begin + LAST]))  # noqa: S611, no value is part of it
-    return Q()
+        return RawSQL(beginning, [begin, begin + LAST])  # noqa: S611, no value is part of it
+    return None
 
 
 def among(ids: QuerySet[Any]) -> Q:
     return Q(pk__in=ids)
+
+
+def of_any(conversations: list[int], seldom: bool) -> Q:
+    """In one parameter: thousands of them would take Django longer than the query takes. `seldom`: an index of turns
+    names those that are to be looked at."""
+    column = Unindexed(F("conversation_id")) if seldom else F("conversation_id")
+    return Q(In(column, RawSQL("SELECT value FROM json_each(%s)", [json.dumps(conversations)])))
+
+
+planning = nullcontext
 
 
 def of_systems(named: list[str]) -> Q:
