@@ -14,6 +14,8 @@ SEVERAL = 10  # words of each kind that is planted
 # How many turns have such a word: one in …
 PLANTED = {"rare": 100_000, "middle": 2_000, "frequent": 100, "common": 4}
 TWO_CHARACTERS = {"rare": 100_000, "middle": 2_000}
+STATUSES = {"answered": 0.978, "failed": 0.02, "stopped": 0.002}
+FEEDBACK = {"": 0.965, "like": 0.03, "dislike": 0.005}
 
 LETTERS = {
     "en": "etaoinshrdlucmwfygpbvk",
@@ -32,6 +34,8 @@ class Turn(NamedTuple):
     query: str
     answer: str
     at: datetime
+    status: str
+    feedback: str
 
 
 def planted(kind: str) -> list[str]:
@@ -67,9 +71,8 @@ class Writer:
 
     def turns(self, conversations: int, messages: int) -> Iterator[Turn]:
         """Conversation by conversation, in the order of their beginnings; one in ten goes on months later."""
-        names, weights = list(SYSTEMS), list(SYSTEMS.values())
         for number in range(conversations):
-            system = self.random.choices(names, weights)[0]
+            system = self.one_of(SYSTEMS)
             user = f"user-{self.random.randrange(max(1, int(conversations * SYSTEMS[system]) // 10))}"
             sentences = self.sentences[self.random.choice(list(LETTERS))]
             at = END - YEAR + YEAR * number / conversations
@@ -77,7 +80,11 @@ class Writer:
                 later = turn and number % 10 == 0
                 at += (END - at) * self.random.random() / 2 if later else timedelta(seconds=60)
                 said = self.random.choices(sentences, k=self.random.randint(3, 8))
-                yield Turn(number, system, user, said[0], self.with_planted(" ".join(said[1:])), at)
+                answer = self.with_planted(" ".join(said[1:]))
+                yield Turn(number, system, user, said[0], answer, at, self.one_of(STATUSES), self.one_of(FEEDBACK))
+
+    def one_of(self, shares: dict[str, float]) -> str:
+        return self.random.choices(list(shares), list(shares.values()))[0]
 
     def with_planted(self, answer: str) -> str:
         found = [word for word, share in self.planted if self.random.random() < share]

@@ -12,7 +12,7 @@ CHUNK = 2_000  # conversations
 CONVERSATION = ("id", "system_id", "user_id", "conversation_id", "name", "created_at", "updated_at")
 MESSAGE = (
     *("conversation_id", "system_id", "user_id", "message_id", "query", "answer", "status", "created_at"),
-    *("feedback", "tokens", "task_id", "error_code", "currency", "citations", "files"),
+    *("feedback", "tokens", "task_id", "error_code", "currency", "model", "citations", "files"),
 )
 
 
@@ -30,10 +30,8 @@ def conversation_row(group: list[Turn]) -> tuple[Any, ...]:
 
 
 def message_row(turn: Turn) -> tuple[Any, ...]:
-    status = "failed" if turn.at.microsecond % 50 == 0 else "answered"
-    feedback = "like" if turn.at.microsecond % 30 == 1 else ""
-    told = (turn.conversation + 1, turn.system, turn.user, new_id(), turn.query, turn.answer, status, turn.at)
-    return (*told, feedback, len(turn.answer), "", "", "", "[]", "[]")
+    told = (turn.conversation + 1, turn.system, turn.user, new_id(), turn.query, turn.answer, turn.status, turn.at)
+    return (*told, turn.feedback, len(turn.answer), "", "", "", "", "[]", "[]")
 
 
 def write(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:

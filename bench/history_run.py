@@ -26,6 +26,7 @@ from tenants.models import ApiKey, System  # noqa: E402
 
 REQUESTS, WARM_UP = 100, 10
 LIST = "/v1/cache/conversations"
+PAGE = "/cache"
 Query = dict[str, str]
 
 
@@ -40,8 +41,10 @@ class Asking:
 
     def __init__(self) -> None:
         system = System.objects.get(pk="large")
-        self.headers = {"X-API-Key": ApiKey.issue(system)[1]}
+        key = ApiKey.issue(system)[1]
+        self.headers = {"X-API-Key": key}
         self.client = Client(SERVER_NAME="localhost")
+        self.client.get(PAGE, {"api_key": key})  # exchanged for a cookie
         self.random = random.Random(11)  # noqa: S311
         rows = Conversation.objects.filter(system=system).order_by("?")[:REQUESTS]
         self.some = list(rows.values_list("conversation_id", "user_id"))
@@ -55,7 +58,7 @@ class Asking:
             answer = self.client.get(path, query, headers=self.headers)
             if number >= WARM_UP:
                 times.append(1000 * (time.perf_counter() - begun))
-                rows.append(len(answer.json()))
+                rows.append(answer.content.count(b'class="row-name"') if path == PAGE else len(answer.json()))
             if answer.status_code != 200:
                 raise RuntimeError(answer.content)
         return statistics.median(times), statistics.quantiles(times, n=20)[-1], statistics.mean(rows)
@@ -76,6 +79,13 @@ class Asking:
                 LIST,
                 {"q": self.word("common"), "user_id": self.random.choice(self.some)[1]},
             ),
+            "page": lambda: (PAGE, {}),
+            "page, failed": lambda: (PAGE, {"status": "failed"}),
+            "page, stopped": lambda: (PAGE, {"status": "stopped"}),
+            "page, running": lambda: (PAGE, {"status": "pending"}),
+            "page, disliked": lambda: (PAGE, {"feedback": "dislike"}),
+            "page, common, failed": lambda: (PAGE, {"q": self.word("common"), "status": "failed"}),
+            "page, common, stopped": lambda: (PAGE, {"q": self.word("common"), "status": "stopped"}),
             "one conversation": lambda: (f"{LIST}/{self.random.choice(self.some)[0]}/messages", {}),
         }
 
@@ -101,8 +111,9 @@ def size() -> int:
 
 def main() -> None:
     conversations, messages = map(int, sys.argv[1:])
+    call_command("collectstatic", interactive=False, verbosity=0)  # /cache needs their names
     call_command("migrate", "tenants", verbosity=0)
-    call_command("migrate", "history", "0003", verbosity=0)
+    call_command("migrate", "history", "0006", verbosity=0)
     System.objects.bulk_create(System(pk=name, name=name) for name in SYSTEMS)
     filling = seconds(lambda: load(Writer().turns(conversations, messages)))
     before = size()
