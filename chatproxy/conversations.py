@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from chatproxy.calls import CallerView
 from chatproxy.shapes import IDENTITY, LIMIT, IdentitySerializer, PageSerializer
 from dify.errors import DifyError
-from history import fallback, ownership, recorder
+from history import fallback, listing, ownership, recorder
+from history.dify_rows import seconds_of
 from history.links import linked_page
 from tenants.caller import Caller
 
@@ -48,9 +49,8 @@ class ConversationsView(CallerView):
 
     def from_dify(self, caller: Caller, limit: int, last_id: str) -> tuple[list[dict[str, Any]], bool]:
         page = self.dify(caller).conversations(caller.dify_user, limit=limit, last_id=last_id)
-        rows = [shown(row) for row in page["data"]]
-        recorder.note_listed(caller, rows)
-        return rows, bool(page.get("has_more"))
+        listing.keep(caller, page["data"])
+        return [shown(row) for row in page["data"]], bool(page.get("has_more"))
 
 
 class ConversationView(CallerView):
@@ -94,18 +94,10 @@ class NameView(CallerView):
 
 def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A row of Dify's as the contract has it, whatever a version leaves out."""
-    created_at = whole_seconds(row.get("created_at"))
+    created_at = seconds_of(row.get("created_at"))
     return {
         "id": str(row.get("id") or ""),
         "name": str(row.get("name") or ""),
         "created_at": created_at,
-        "updated_at": whole_seconds(row.get("updated_at")) or created_at,
+        "updated_at": seconds_of(row.get("updated_at")) or created_at,
     }
-
-
-def whole_seconds(value: Any) -> int:
-    """Unix seconds, from a number or a number as text; 0 if it is neither."""
-    try:
-        return max(0, min(int(value), 2**31 - 1))
-    except (TypeError, ValueError):
-        return 0

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chatproxy.calls import CallerView
-from chatproxy.conversations import whole_seconds
 from chatproxy.shapes import IDENTITY, LIMIT, PageSerializer
 from chatproxy.turn import running
 from dify.errors import DifyError
 from history import fallback, ownership
+from history.dify_rows import seconds_of
 from history.links import linked_page
 from history.turns import as_two, better_answers, longest_turn, with_running
 from tenants.caller import Caller
@@ -87,7 +87,7 @@ def from_dify(row: dict[str, Any], conversation_id: str) -> dict[str, Any]:
         "conversation_id": conversation_id,
         "query": str(row.get("query") or ""),
         "answer": str(row.get("answer") or ""),
-        "created_at": whole_seconds(row.get("created_at")),
+        "created_at": seconds_of(row.get("created_at")),
         "status": "failed" if row.get("status") == "error" else "answered",
         "feedback": feedback.get("rating") if isinstance(feedback, dict) else None,
         "files": listed(row.get("message_files")),

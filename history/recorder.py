@@ -3,7 +3,6 @@
 Each function is as few statements as it takes, with nothing read before it is written.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -15,7 +14,6 @@ from django.utils import timezone
 from dify.reply import Reply
 from history.models import ChatUser, Conversation, Message, Upload
 from history.ownership import owned
-from history.retention import taken_in_since
 from tenants.caller import Caller
 
 SEEN_IS_NOTED_EVERY = 60  # seconds
@@ -145,25 +143,6 @@ def note_seen(caller: Caller) -> None:
         update_fields=["last_seen_at"],
     )
     _seen[who] = True
-
-
-def note_listed(caller: Caller, rows: Iterable[dict[str, Any]]) -> None:
-    """Keeps the names that Dify's list shows, so that the cache can serve them when Dify is away."""
-    since = taken_in_since(caller)
-    found = [
-        Conversation(
-            system_id=caller.system.system_id,
-            user_id=caller.user_id,
-            conversation_id=row["id"],
-            name=storable(row["name"]),
-            created_at=moment(row["created_at"]),
-            updated_at=moment(row["updated_at"]),
-        )
-        for row in rows
-        if moment(row["updated_at"]) >= since
-    ]
-    if found:
-        upserted(found, update=["name", "updated_at"])
 
 
 def moment(seconds: int) -> datetime:

@@ -13,6 +13,7 @@ from history.models import Conversation
 from tenants.models import System
 from tests.gateway import Gateway
 from tests.raw_server import RawServer, http
+from tests.upstream import LONG_AGO, answers, listing
 
 NOWHERE = "http://127.0.0.1:1/v1"
 URLS = "/v1/conversations"
@@ -112,6 +113,49 @@ def test_the_list_is_served_from_the_ledger_when_dify_is_down(alice: Gateway, bo
     assert (response.status_code, response["X-Gateway-Source"]) == (200, "cache")
     assert {row["id"]: row["name"] for row in response.json()} == {one: "One", two: "Two"}
     assert sorted(map(str, response.json())) == sorted(map(str, live))
+
+
+def test_the_ledger_takes_over_difys_times(alice: Gateway, dify: StandIn) -> None:
+    """The gateway's clock was before Dify's, or the second ended between them."""
+    mine = begun(alice)
+    dify.store.conversations[mine].created_at += 5
+    [live] = alice.get(URLS).json()
+
+    assert Conversation.objects.get().created_at.timestamp() == live["created_at"]
+
+
+def test_times_that_come_as_text_are_read(alice: Gateway, dify: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"id": "c1", "name": "One", "created_at": "2026-01-02T03:04:05Z", "updated_at": str(LONG_AGO)}
+    answers(monkeypatch, "/v1/conversations", lambda call: listing(row))
+
+    [shown] = alice.get(URLS).json()
+
+    assert (shown["created_at"], shown["updated_at"]) == (1_767_323_045, LONG_AGO)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"created_at": None, "updated_at": None},
+        {"created_at": LONG_AGO, "updated_at": "yesterday"},
+        {"id": "x" * 65},
+        {"id": "x\0"},
+        {"name": ""},
+        {"name": None},
+    ],
+    ids=["no times", "no time", "long id", "NUL", "no name", "null name"],
+)
+def test_a_row_that_cannot_be_used_harms_nothing_that_is_kept(
+    alice: Gateway, dify: StandIn, drillquiz: System, monkeypatch: pytest.MonkeyPatch, row: dict[str, Any]
+) -> None:
+    mine = begun(alice, "One")
+    [good] = alice.get(URLS).json()
+    answers(monkeypatch, "/v1/conversations", lambda call: listing(good | row))
+
+    assert alice.get(URLS).status_code == 200
+    disconnect(drillquiz)
+    assert alice.get(URLS).json() == [good]
+    assert good["id"] == mine
 
 
 def test_the_ledger_is_paged_like_dify(alice: Gateway, dify: StandIn, drillquiz: System) -> None:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 
+from history.dify_rows import MAX_ID
 from history.models import Conversation, Message
 from history.moving.halves import Skipped, moment_of, words
 from history.moving.owners import Nobody, Owners
 from history.moving.report import Report
 from history.moving.source import Row, Source
 from history.recorder import storable
-from history.sync.rows import MAX_ID
 
 KIND = "conversations"
 TOO_OLD = "older than its system keeps, or erased here"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from history.dify_rows import MAX_ID, time_of
 from history.moving.source import Row
 from history.recorder import storable
-from history.sync.rows import MAX_ID, time_of
 
 ROLES = ("user", "assistant")
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from history.dify_rows import Said
 from history.models import Conversation, Message
-from history.sync.rows import Said
 from history.turns import CLOCKS_DIFFER_BY, longest_turn
 
 SKEW = timedelta(seconds=CLOCKS_DIFFER_BY)

@@ -10,11 +10,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from history import retention
+from history.dify_rows import Listed, Said
+from history.listing import conversation_of
 from history.models import Conversation, Message
 from history.recorder import upserted
 from history.sync import joining
 from history.sync.joining import Ledger
-from history.sync.rows import Listed, Said
 from tenants.caller import Caller
 
 BATCH = 500  # rows in a statement
@@ -78,14 +79,7 @@ def merged(caller: Caller, row: Listed, old: Conversation | None) -> Conversatio
     name = row.name or (old.name if old else "")
     if old and (old.name, old.created_at, old.updated_at) == (name, row.created_at, row.updated_at):
         return None
-    return Conversation(
-        system_id=caller.system.system_id,
-        user_id=caller.user_id,
-        conversation_id=row.id,
-        name=name,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
+    return conversation_of(caller, row._replace(name=name))
 
 
 class Reading(NamedTuple):

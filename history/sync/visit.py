@@ -14,11 +14,12 @@ from functools import partial
 from django.utils import timezone
 
 from dify.errors import DifyError, DifyMissing
+from history import dify_rows
+from history.dify_rows import Listed, Said
 from history.models import Conversation, Message
-from history.sync import joining, paging, reconcile, rows
+from history.sync import joining, paging, reconcile
 from history.sync.reconcile import writing
 from history.sync.report import Report
-from history.sync.rows import Listed, Said
 from history.sync.upstream import Upstream
 from tenants.caller import Caller
 
@@ -96,8 +97,8 @@ class Visit:
         usable = []
         for row in listing.rows.values():
             try:
-                usable.append(rows.listed(row))
-            except rows.Unusable as error:
+                usable.append(dify_rows.listed(row))
+            except dify_rows.Unusable as error:
                 self._fail(str(error))
         return usable
 
@@ -157,8 +158,8 @@ class Visit:
             self._fail(f"{name}: {listing.dropped} messages were skipped: they have no id.")
         for row in listing.rows.values():
             try:
-                usable.append(rows.said(row))
-            except rows.Unusable as error:
+                usable.append(dify_rows.said(row))
+            except dify_rows.Unusable as error:
                 self._fail(f"{name}: {error}")
         whole = not listing.crowded and not listing.dropped and len(usable) == len(listing.rows)
         return whole, usable

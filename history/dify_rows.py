@@ -85,6 +85,14 @@ def time_of(value: Any) -> datetime:
     return moment(int(seconds))
 
 
+def seconds_of(value: Any) -> int:
+    """Unix seconds; 0 if it cannot be read."""
+    try:
+        return int(time_of(value).timestamp())
+    except (ValueError, OverflowError, OSError):
+        return 0
+
+
 def text(value: Any) -> str:
     return storable(value) if isinstance(value, str) else ""
 
