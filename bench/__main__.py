@@ -8,12 +8,10 @@ run, in alternating rounds, because machines are shared and noisy: read the rati
 import argparse
 import runpy
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
-from bench import load
+from bench import database, load
 from bench.gateway import Gateway
 from bench.processes import Server, free_port
 
@@ -89,10 +87,9 @@ def main() -> None:
     turns = parser.parse_args().turns
     for delay_ms in (0, 50):
         with ExitStack() as stack:
-            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             dify = stack.enter_context(standin(delay_ms))
             bare = stack.enter_context(passthrough(dify))
-            gateway = stack.enter_context(Gateway(scratch, dify.port).running())
+            gateway = stack.enter_context(Gateway(stack.enter_context(database.fresh()), dify.port).running())
             targets = [
                 Target("direct", dify, "/v1/chat-messages", {"Authorization": "Bearer app-demo-chat"}),
                 Target("pass-through", bare, "/", {}),

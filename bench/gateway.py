@@ -1,4 +1,4 @@
-"""A gateway of the benchmark's own: fresh secrets, a fresh SQLite (or DATABASE_URL), one system, one worker."""
+"""A gateway of the benchmark's own: fresh secrets, one system, one worker."""
 
 import os
 import secrets
@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from cryptography.fernet import Fernet
 
@@ -20,16 +19,22 @@ ApiKey.adopt(system, {key!r}, name="bench")
 """
 
 
+def settings(database: str) -> dict[str, str]:
+    """The environment of a gateway with this database."""
+    return {
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "DATABASE_URL": database,
+    }
+
+
 class Gateway:
     KEY = "sk_" + secrets.token_urlsafe(32)
 
-    def __init__(self, scratch: Path, dify_port: int) -> None:
+    def __init__(self, database: str, dify_port: int) -> None:
         self.port = free_port()
-        self.environment = {
-            "ENV_FILE": os.devnull,
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "DATABASE_URL": os.environ.get("DATABASE_URL", f"sqlite:///{scratch / 'bench.sqlite3'}"),
+        self.environment = settings(database) | {
             "DIFY_BASE_URL": f"http://127.0.0.1:{dify_port}",
             "DIFY_API_KEY": "app-demo-chat",
             "WEB_CONCURRENCY": "1",

@@ -9,53 +9,25 @@ costs but the socket. Times are in milliseconds.
 import argparse
 import json
 import os
-import secrets
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import urlsplit
 
-import psycopg
-from cryptography.fernet import Fernet
-
+from bench.database import postgresql, sqlite
+from bench.gateway import settings
 from bench.processes import ROOT
 
 CONVERSATIONS, MESSAGES = 200_000, 1_000_000
 Figures = dict[str, Any]
 
 
-@contextmanager
-def postgres_database(server: str) -> Iterator[str]:
-    name = f"bench_history_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-        try:
-            yield urlsplit(server)._replace(path=f"/{name}").geturl()
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@contextmanager
-def sqlite_database() -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as scratch:
-        yield f"sqlite:///{Path(scratch) / 'bench.sqlite3'}"
-
-
 def measured(database: str, conversations: int, messages: int) -> Figures:
     """In a process of its own, because Django's settings are read once."""
-    environment = {
-        "ENV_FILE": os.devnull,
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-        "DATABASE_URL": database,
-    }
     command = [sys.executable, "-m", "bench.history_run", str(conversations), str(messages)]
     answer = subprocess.run(  # noqa: S603, our own command
-        command, cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.PIPE
+        command, cwd=ROOT, env=os.environ | settings(database), check=True, stdout=subprocess.PIPE
     )
     found: Figures = json.loads(answer.stdout)
     return found
@@ -69,8 +41,8 @@ def report(name: str, small: Figures, large: Figures) -> None:
         before50, before95, _ = small["requests"][what]
         verdict = "" if p95 < 50 and p50 <= 2 * before50 else "  ←"
         print(f"{what:28}{before50:9.1f}{before95:9.1f}{p50:9.1f}{p95:9.1f}{p50 / before50:11.1f}{rows:6.0f}{verdict}")  # noqa: T201
-    for what in ("rows in", "search index"):
-        print(f"{what}: {large['seconds'][what]:.0f} s")  # noqa: T201
+    for what, seconds in large["seconds"].items():
+        print(f"{what}: {seconds:.1f} s")  # noqa: T201
     print(f"on disk: {large['size'] / 2**20:,.0f} MB, of which the search index {large['index'] / 2**20:,.0f} MB")  # noqa: T201
 
 
@@ -81,9 +53,9 @@ def main() -> None:
     options = parser.parse_args()
     scales = [(options.conversations // 10, options.messages // 10), (options.conversations, options.messages)]
     server = os.environ.get("DATABASE_URL", "")
-    kinds = {"SQLite": sqlite_database}
+    kinds: dict[str, Callable[[], AbstractContextManager[str]]] = {"SQLite": sqlite}
     if server.startswith("postgres"):
-        kinds = {"PostgreSQL": lambda: postgres_database(server)} | kinds
+        kinds = {"PostgreSQL": lambda: postgresql(server)} | kinds
     for name, database in kinds.items():
         figures = []
         for conversations, messages in scales:

@@ -12,7 +12,7 @@ CHUNK = 2_000  # conversations
 CONVERSATION = ("id", "system_id", "user_id", "conversation_id", "name", "created_at", "updated_at")
 MESSAGE = (
     *("conversation_id", "system_id", "user_id", "message_id", "query", "answer", "status", "created_at"),
-    *("feedback", "tokens", "task_id", "error_code", "currency", "model", "citations", "files"),
+    *("feedback", "tokens", "price", "currency", "latency_ms", "task_id", "error_code", "model", "citations", "files"),
 )
 
 
@@ -31,7 +31,9 @@ def conversation_row(group: list[Turn]) -> tuple[Any, ...]:
 
 def message_row(turn: Turn) -> tuple[Any, ...]:
     told = (turn.conversation + 1, turn.system, turn.user, new_id(), turn.query, turn.answer, turn.status, turn.at)
-    return (*told, turn.feedback, len(turn.answer), "", "", "", "", "[]", "[]")
+    tokens = len(turn.answer)
+    used = (turn.feedback, tokens, tokens / 1_000_000, "USD", 300 + 12 * tokens)
+    return (*told, *used, "", "", "", "[]", "[]")
 
 
 def write(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:

@@ -15,6 +15,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 django.setup()
 
+from django.core.cache import cache  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
@@ -27,6 +28,7 @@ from tenants.models import ApiKey, System  # noqa: E402
 REQUESTS, WARM_UP = 100, 10
 LIST = "/v1/cache/conversations"
 PAGE = "/cache"
+NUMBERS, VISITS = "/cache/numbers", 3
 Query = dict[str, str]
 
 
@@ -55,13 +57,17 @@ class Asking:
         for number in range(WARM_UP + REQUESTS):
             path, query = make()
             begun = time.perf_counter()
-            answer = self.client.get(path, query, headers=self.headers)
+            answer = self.ask(path, query)
             if number >= WARM_UP:
                 times.append(1000 * (time.perf_counter() - begun))
                 rows.append(answer.content.count(b'class="row-name"') if path == PAGE else len(answer.json()))
-            if answer.status_code != 200:
-                raise RuntimeError(answer.content)
         return statistics.median(times), statistics.quantiles(times, n=20)[-1], statistics.mean(rows)
+
+    def ask(self, path: str, query: Query) -> Any:
+        answer = self.client.get(path, query, headers=self.headers)
+        if answer.status_code != 200:
+            raise RuntimeError(answer.content)
+        return answer
 
     def kinds(self) -> dict[str, Callable[[], tuple[str, Query]]]:
         searches = {f"search, {kind}": self.searching(planted(kind)) for kind in PLANTED}
@@ -88,6 +94,16 @@ class Asking:
             "page, common, stopped": lambda: (PAGE, {"q": self.word("common"), "status": "stopped"}),
             "one conversation": lambda: (f"{LIST}/{self.random.choice(self.some)[0]}/messages", {}),
         }
+
+    def numbers(self, days: int) -> float:
+        """Seconds that the page of numbers takes while nobody else has asked for these days."""
+        last = END.date() - timedelta(days=1)
+        query = {"from_date": str(last - timedelta(days=days - 1)), "to_date": str(last)}
+        times = []
+        for _ in range(VISITS):
+            cache.clear()
+            times.append(seconds(lambda: self.ask(NUMBERS, query)))
+        return statistics.median(times)
 
     def searching(self, words: list[str]) -> Callable[[], tuple[str, Query]]:
         return lambda: (LIST, {"q": self.random.choice(words)})
@@ -127,7 +143,12 @@ def main() -> None:
         "conversations": conversations,
         "messages": messages,
         "requests": {what: asking.measure(make) for what, make in asking.kinds().items()},
-        "seconds": {"rows in": filling, "search index": indexing},
+        "seconds": {
+            "numbers of a month": asking.numbers(30),
+            "numbers of a year": asking.numbers(365),
+            "rows in": filling,
+            "search index": indexing,
+        },
         "size": size(),
         "index": index,
     }

@@ -1,7 +1,7 @@
 """`python -m bench.moving`: what it takes to import an old gateway's database, from a generated SQLite file.
 
-Seconds and peak memory of `manage.py import_fastapi_gateway`, into the database of `DATABASE_URL` (a fresh SQLite
-file if there is none), and once more when there is nothing new.
+Seconds and peak memory of `manage.py import_fastapi_gateway`, into a fresh database, and once more when there is
+nothing new.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from bench import database
+from bench.gateway import settings
 from bench.processes import ROOT
 
 SCHEMA = """
@@ -95,10 +97,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.moving", description=__doc__.splitlines()[0])
     parser.add_argument("--messages", type=int, default=1_000_000)
     count = parser.parse_args().messages
-    with tempfile.TemporaryDirectory() as scratch:
+    with database.fresh() as address, tempfile.TemporaryDirectory() as scratch:
         old = Path(scratch) / "old.db"
         generate(old, count)
-        environment = {"DATABASE_URL": f"sqlite:///{scratch}/new.sqlite3", **os.environ}
+        environment = os.environ | settings(address)
+        print(address.partition(":")[0])  # noqa: T201
         measured(["migrate", "--verbosity", "0"], environment)
         for run in ("first", "second"):
             printed, seconds, peak = measured(["import_fastapi_gateway", f"sqlite:///{old}", "--json"], environment)

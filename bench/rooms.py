@@ -1,7 +1,8 @@
 """`./local.sh bench rooms`: people in rooms, over real sockets, until it breaks.
 
 The load comes from processes of its own (rooms_load.py) on the same machine, whose CPU is shown beside the servers'.
-DATABASE_URL and REDIS_URL are used if they are set; without Redis there can be only one server process.
+The database is one of its own, see database.py. REDIS_URL is used if it is set; without Redis there can be only one
+server process.
 """
 
 import argparse
@@ -9,12 +10,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
+from bench import database
 from bench.gateway import Gateway
 from bench.processes import ROOT, Server, free_port
 
@@ -116,11 +116,11 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 
 
 @contextmanager
-def servers(scratch: Path, rooms: int, processes: int) -> Iterator[tuple[list[Server], list[str]]]:
-    environment = Gateway(scratch, dify_port=9).environment | {"LOG_LEVEL": "ERROR"}
-    manage(environment, "migrate", "-v0")
-    made = manage(environment, "shell", "-v0", "-c", SETUP.format(rooms=rooms, plenty=PLENTY)).split()
-    with ExitStack() as stack:
+def servers(rooms: int, processes: int) -> Iterator[tuple[list[Server], list[str]]]:
+    with database.fresh() as address, ExitStack() as stack:
+        environment = Gateway(address, dify_port=9).environment | {"LOG_LEVEL": "ERROR"}
+        manage(environment, "migrate", "-v0")
+        made = manage(environment, "shell", "-v0", "-c", SETUP.format(rooms=rooms, plenty=PLENTY)).split()
         running = []
         for _ in range(processes):
             port = free_port()
@@ -140,8 +140,8 @@ def measured(running: list[Server], loads: list[Load], rate: float, seconds: flo
 
 
 def measure(options: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
-        running, rooms = stack.enter_context(servers(Path(scratch), options.rooms, options.processes))
+    with ExitStack() as stack:
+        running, rooms = stack.enter_context(servers(options.rooms, options.processes))
         ports, people = [server.port for server in running], options.sockets // options.rooms
         loads = [Load(rooms[place::LOAD_PROCESSES], ports, people) for place in range(LOAD_PROCESSES)]
         for load in loads:

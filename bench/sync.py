@@ -11,10 +11,9 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench import database
 from bench.gateway import Gateway
 from bench.processes import ROOT, Server, free_port
 
@@ -49,10 +48,10 @@ class Run(NamedTuple):
 
 
 class Bench:
-    def __init__(self, scratch: Path, options: argparse.Namespace) -> None:
+    def __init__(self, address: str, options: argparse.Namespace) -> None:
         self.options = options
         self.dify_port = free_port()
-        self.gateway = Gateway(scratch, self.dify_port)
+        self.gateway = Gateway(address, self.dify_port)
 
     def measure(self) -> None:
         """All of them at the usual pace, then a tenth of them one request at a time, from an empty ledger each."""
@@ -113,9 +112,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--per-system", type=int, default=4)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        bench = Bench(Path(scratch), options)
-        say(f"{bench.gateway.environment['DATABASE_URL'].partition(':')[0]}\n{TITLE}")
+    with database.fresh() as address:
+        bench = Bench(address, options)
+        say(f"{address.partition(':')[0]}\n{TITLE}")
         bench.measure()
 
 
