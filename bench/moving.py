@@ -38,38 +38,36 @@ CONVERSATIONS_OF_A_USER = 10
 
 
 def generate(path: Path, messages: int) -> None:
+    """Piece by piece: a child's peak of memory is never less than what its parent holds when it starts."""
     database = sqlite3.connect(path)
     database.executescript(SCHEMA)
     random = Random(1)  # noqa: S311, the same data every time
-    rows = list(rows_of(random, messages))
     database.execute("INSERT INTO chat_systems VALUES ('drillquiz', 'DrillQuiz', NULL, NULL, NULL, 1)")
-    database.executemany("INSERT INTO conversation_cache VALUES ('drillquiz', ?, ?, ?, ?, ?, ?)", owners(random, rows))
     query = "INSERT INTO message_cache (conversation_id, message_id, role, content, created_at) VALUES (?, ?, ?, ?, ?)"
-    database.executemany(query, (row for turn in rows for row in halves(random, turn)))
+    for number in range(messages // 2 // TURNS_OF_A_CONVERSATION):
+        conversation = new_id(random)
+        times = [time_of(number * TURNS_OF_A_CONVERSATION + turn) for turn in range(TURNS_OF_A_CONVERSATION)]
+        owner = owner_of(random, number, conversation, times[0])
+        database.execute("INSERT INTO conversation_cache VALUES ('drillquiz', ?, ?, ?, ?, ?, ?)", owner)
+        database.executemany(query, (row for when in times for row in halves(random, conversation, when)))
     database.commit()
 
 
-def rows_of(random: Random, messages: int) -> Iterator[tuple[str, str, str]]:
-    """(conversation, turn, time)"""
-    for number in range(messages // 2):
-        if number % TURNS_OF_A_CONVERSATION == 0:
-            conversation = new_id(random)
-        seconds = 1_700_000_000 + 60 * number
-        yield conversation, new_id(random), time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime(seconds))
+def time_of(turn: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S.000000", time.gmtime(1_700_000_000 + 60 * turn))
 
 
 def new_id(random: Random) -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
-def owners(random: Random, rows: list[tuple[str, str, str]]) -> Iterator[tuple[str, ...]]:
-    for number, (conversation, _, when) in enumerate(rows[::TURNS_OF_A_CONVERSATION]):
-        user = f"user-{number // CONVERSATIONS_OF_A_USER}"
-        yield user, f"drillquiz_{user}", conversation, text(random, 4), when, when
+def owner_of(random: Random, number: int, conversation: str, when: str) -> tuple[str, ...]:
+    user = f"user-{number // CONVERSATIONS_OF_A_USER}"
+    return user, f"drillquiz_{user}", conversation, text(random, 4), when, when
 
 
-def halves(random: Random, turn: tuple[str, str, str]) -> Iterator[tuple[str, ...]]:
-    conversation, turn_id, when = turn
+def halves(random: Random, conversation: str, when: str) -> Iterator[tuple[str, ...]]:
+    turn_id = new_id(random)
     yield conversation, f"{turn_id}_user", "user", text(random, 8), when
     yield conversation, f"{turn_id}_assistant", "assistant", text(random, 60), when
 
