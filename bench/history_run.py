@@ -28,6 +28,7 @@ from tenants.models import ApiKey, System  # noqa: E402
 REQUESTS, WARM_UP = 100, 10
 LIST = "/v1/cache/conversations"
 PAGE = "/cache"
+EXPORT = "/cache/export.jsonl"
 NUMBERS, VISITS = "/cache/numbers", 3
 Query = dict[str, str]
 
@@ -105,6 +106,10 @@ class Asking:
             times.append(seconds(lambda: self.ask(NUMBERS, query)))
         return statistics.median(times)
 
+    def export(self, **query: str) -> float:
+        """Seconds until the last turn has come."""
+        return seconds(lambda: sum(map(len, self.ask(EXPORT, query).streaming_content)))
+
     def searching(self, words: list[str]) -> Callable[[], tuple[str, Query]]:
         return lambda: (LIST, {"q": self.random.choice(words)})
 
@@ -146,6 +151,11 @@ def main() -> None:
         "seconds": {
             "numbers of a month": asking.numbers(30),
             "numbers of a year": asking.numbers(365),
+            "export of everything": asking.export(),
+            "export of a common word": asking.export(q=asking.word("common")),
+            "export of a frequent word": asking.export(q=asking.word("frequent")),
+            "export of a middle word": asking.export(q=asking.word("middle")),
+            "export of what failed": asking.export(status="failed"),
             "rows in": filling,
             "search index": indexing,
         },

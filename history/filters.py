@@ -77,11 +77,16 @@ def lives(wanted: Filter, theirs: Q) -> QuerySet[Conversation]:
 
 
 def turns(wanted: Filter) -> QuerySet[Message]:
-    """The turns of such conversations that have the words, status and feedback and are of the period; newest first."""
-    found = Message.objects.filter(whose(wanted, bool(wanted.words)), of_turn(wanted), conversation__isnull=False)
+    """The turns of such conversations that have the words, status and feedback and are of the period.
+
+    They are for reading all of them, in batches by conversation and time. Few are looked for once, and known by their
+    ids then. If they are many, each batch reads on in that order: another index would name all of them each time.
+    """
+    found = Message.objects.filter(of_turn(wanted), conversation__isnull=False)
     if not wanted.deleted:
         found = found.filter(conversation__deleted_at=None)
-    return found.filter(lookup.by_index(wanted.words)).order_by("-created_at", "-id")
+    few = lookup.few(found.filter(whose(wanted, bool(wanted.words)), lookup.by_index(wanted.words)))
+    return found.filter(few or whose(wanted, by_index=True) & lookup.occur(wanted.words))
 
 
 def unnamed_turns(wanted: Filter) -> QuerySet[Message]:
@@ -98,7 +103,7 @@ def turns_of(conversation: Conversation, wanted: Filter) -> QuerySet[Message]:
 
 
 def whose(wanted: Filter, by_index: bool = False) -> Q:
-    """`by_index`: the rows are those that an index of turns names, and need no other."""
+    """`by_index`: another index than that of a system's rows is to lead to them."""
     found = Q(user_id=wanted.user_id) if wanted.user_id else Q()
     if wanted.systems is None and not wanted.user_id:
         return found

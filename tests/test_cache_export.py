@@ -14,10 +14,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from history.models import Conversation, Message
 from history.pages.exports import rows
+from history.search import lookup
 from tenants.models import ApiKey, System
 from tests.control_room import operator, superuser
 from tests.ledger import NOON, asked, talked
@@ -187,13 +189,17 @@ def test_it_has_the_turns_that_match(said: None, query: dict[str, str], expected
     assert re.findall(r"^> (.*)$", exported(browser, "md", **query), re.MULTILINE) == expected
 
 
-@pytest.mark.parametrize("ending", FORMATS)
-def test_batches_lose_and_repeat_nothing(
-    drillquiz: System, cointutor: System, monkeypatch: pytest.MonkeyPatch, ending: str
-) -> None:
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "FIRST_BATCH", 2)
     monkeypatch.setattr(rows, "SMALLEST", 2)
     monkeypatch.setattr(rows, "BATCH_CHARACTERS", 1)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_batches_lose_and_repeat_nothing(
+    drillquiz: System, cointutor: System, small_batches: None, ending: str
+) -> None:
     for system, number in ((drillquiz, 1), (cointutor, 5), (drillquiz, 4), (drillquiz, 0), (drillquiz, 2)):
         # All at the same moment: the order is settled by more than the time.
         for turn in Message.objects.filter(conversation=talked(system, "alice", *([{}] * number))):
@@ -207,6 +213,23 @@ def test_batches_lose_and_repeat_nothing(
     asked_ids = re.findall(r"<(\d+)>", text)
     assert sorted(map(int, asked_ids)) == sorted(Message.objects.values_list("pk", flat=True))
     assert text.count("\n## ") == (5 if ending == "md" else 0)
+
+
+@pytest.mark.parametrize("few", [5, 6], ids=["common", "rare"])
+def test_words_are_found_in_every_batch_and_looked_up_once(
+    drillquiz: System, small_batches: None, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(lookup, "FEW", few)
+    for number in range(3):
+        talked(drillquiz, "alice", *({"query": query} for query in (f"<{number}a> 장부", "Other", f"<{number}b> 장부")))
+    browser = superuser().client
+
+    with CaptureQueriesContext(connection) as captured:
+        text = exported(browser, "jsonl", q="장부")
+
+    assert re.findall(r"<(..)>", text) == ["0a", "0b", "1a", "1b", "2a", "2b"]
+    index = "history_short_words" if connection.vendor == "postgresql" else "history_search"
+    assert sum(index in query["sql"] for query in captured) == 1
 
 
 # Whose it is -----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from history.conditions import of_feedback, of_status
 from history.filters import Filter, conversations, page, turns, unnamed_turns
 from history.models import Conversation, Message
+from history.pages.exports.rows import ORDER
 from history.search import lookup
 from tenants.models import System
 
@@ -46,12 +47,15 @@ def said(system: System, name: str, *turns: tuple[str, str], **fields: Any) -> C
     return conversation
 
 
+NAME = "conversation__conversation_id"
+
+
 def found(system: System, q: str, **fields: Any) -> set[str]:
     """By all three ways: a page of the list, the whole list, and the turns."""
     wanted = Filter(systems=(system,), q=q, **fields)
     names = {row.conversation_id for row in conversations(wanted)}
     assert {row.conversation_id for row in page(wanted, 1000)} == names
-    assert {turn.conversation.conversation_id for turn in turns(wanted) if turn.conversation} == names
+    assert set(turns(wanted).values_list(NAME, flat=True)) == names
     return names
 
 
@@ -199,6 +203,16 @@ def test_every_way_of_looking_finds_the_same(
     pages = {q: {row.conversation_id for row in page(Filter(systems=(texts,), q=q), 1000)} for q in WORDS}
 
     assert pages == WORDS
+
+
+@pytest.mark.parametrize("few", [0, 1], ids=["by looking", "by the index, if one has it"])
+def test_every_way_of_reading_all_turns_finds_the_same(
+    texts: System, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "FEW", few)
+    read = {q: set(turns(Filter(systems=(texts,), q=q)).values_list(NAME, flat=True)) for q in WORDS}
+
+    assert read == WORDS
 
 
 # The index follows the rows -----------------------------------------------------------------------------------------
@@ -517,3 +531,19 @@ def test_questions_without_a_conversation_are_found_without_reading_all_others(d
     """Every visit of the history page looks for them."""
     for wanted in (Filter(systems=(drillquiz,)), Filter(systems=(drillquiz,), q="ledger", user_id="alice")):
         assert "messages_in_order" in plan_of_rows(unnamed_turns(wanted))
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's statistics tell it how many they are.")
+@pytest.mark.parametrize("asked", [{}, {"status": "answered"}, {"q": "ledger"}, {"from_date": BEGIN.date()}], ids=str)
+def test_an_export_of_many_turns_reads_on_in_its_order(
+    drillquiz: System, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    """By the index of the system, each batch would sort all of them."""
+    monkeypatch.setattr(lookup, "FEW", 0)
+    said(drillquiz, "c1", ("ledger", "x"))
+    many = turns(Filter(systems=(drillquiz,), **asked))
+
+    plan = plan_of_rows(many.filter(conversation_id__gte=1).order_by(*ORDER)[:5])
+
+    assert "messages_in_order" in plan
+    assert "ORDER BY" not in plan

@@ -19,6 +19,7 @@ from history.search.turns import Turns
 NEWEST = 200  # conversations
 FARTHEST = 10_000  # beyond so many, the index alone is quicker
 WIDER = 15  # times, at most at once: what so few foretell is not exact
+FEW = 10_000  # turns
 SPARE = 3  # standard deviations of what is found, so that one more look will do
 ENDED = ~Q(status=Message.Status.PENDING)  # a running turn is not found yet: each of its words would move the index
 
@@ -35,6 +36,13 @@ def occur(words: list[str]) -> Q:
 def by_index(words: list[str]) -> Q:
     """The same turns, by the index."""
     return ENDED & dialect().indexed(words) if words else Q()
+
+
+def few(turns: QuerySet[Message]) -> Q | None:
+    """Their ids, as a condition that costs little however often it is asked; None if they are too many for that."""
+    with dialect().planning():
+        found = list(turns.values_list("pk", flat=True)[: FEW + 1])
+    return None if len(found) > FEW else dialect().of_any("pk", found)
 
 
 def of_systems(named: list[str]) -> Q:
@@ -99,5 +107,5 @@ def ids(rows: QuerySet[Conversation], width: int) -> list[int]:
 
 
 def those_with(turns: Q, conversations: list[int], seldom: bool = False) -> set[int]:
-    said = Message.objects.filter(turns, dialect().of_any(conversations, seldom))
+    said = Message.objects.filter(turns, dialect().of_any("conversation_id", conversations, seldom))
     return {pk for pk in said.values_list("conversation_id", flat=True) if pk}

@@ -114,9 +114,9 @@ def among(ids: QuerySet[Any]) -> Q:
     return Q(Among(F("pk"), Subquery(ids)))
 
 
-def of_any(conversations: list[int], seldom: bool) -> Q:
+def of_any(column: str, ids: list[int], seldom: bool = False) -> Q:
     """Written out, so that the planner sees how many they are, and combines indexes by itself."""
-    return Q(AnyOf(F("conversation_id"), Value(f"{{{','.join(map(str, conversations))}}}")))
+    return Q(AnyOf(F(column), Value(f"{{{','.join(map(str, ids))}}}")))
 
 
 @contextmanager

@@ -81,11 +81,11 @@ def among(ids: QuerySet[Any]) -> Q:
     return Q(pk__in=ids)
 
 
-def of_any(conversations: list[int], seldom: bool) -> Q:
+def of_any(column: str, ids: list[int], seldom: bool = False) -> Q:
     """In one parameter: thousands of them would take Django longer than the query takes. `seldom`: an index of turns
     names those that are to be looked at."""
-    column = Unindexed(F("conversation_id")) if seldom else F("conversation_id")
-    return Q(In(column, RawSQL("SELECT value FROM json_each(%s)", [json.dumps(conversations)])))
+    value = Unindexed(F(column)) if seldom else F(column)
+    return Q(In(value, RawSQL("SELECT value FROM json_each(%s)", [json.dumps(ids)])))
 
 
 planning = nullcontext
