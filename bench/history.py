@@ -20,6 +20,7 @@ from bench.gateway import settings
 from bench.processes import ROOT
 
 CONVERSATIONS, MESSAGES = 200_000, 1_000_000
+QUIET = {"LOG_LEVEL": "ERROR"}
 Figures = dict[str, Any]
 
 
@@ -27,7 +28,7 @@ def measured(database: str, conversations: int, messages: int) -> Figures:
     """In a process of its own, because Django's settings are read once."""
     command = [sys.executable, "-m", "bench.history_run", str(conversations), str(messages)]
     answer = subprocess.run(  # noqa: S603, our own command
-        command, cwd=ROOT, env=os.environ | settings(database), check=True, stdout=subprocess.PIPE
+        command, cwd=ROOT, env=os.environ | settings(database) | QUIET, check=True, stdout=subprocess.PIPE
     )
     found: Figures = json.loads(answer.stdout)
     return found
