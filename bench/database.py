@@ -3,18 +3,27 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
 
+Making = Callable[[], AbstractContextManager[str]]  # a database, of which it gives the address
+
+
+def kinds() -> dict[str, Making]:
+    """By their names: PostgreSQL on the server of DATABASE_URL, beside what that names, if that is one; and SQLite."""
+    found: dict[str, Making] = {"SQLite": sqlite}
+    server = os.environ.get("DATABASE_URL", "")
+    return {"PostgreSQL": partial(postgresql, server)} | found if server.startswith("postgres") else found
+
 
 def fresh() -> AbstractContextManager[str]:
-    """Its address: on the server of DATABASE_URL, beside what that names, if that is PostgreSQL; else SQLite."""
-    server = os.environ.get("DATABASE_URL", "")
-    return postgresql(server) if server.startswith("postgres") else sqlite()
+    """PostgreSQL if there is one, else SQLite."""
+    return next(iter(kinds().values()))()
 
 
 @contextmanager

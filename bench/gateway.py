@@ -18,6 +18,8 @@ ApiKey.objects.filter(name="bench").delete()
 ApiKey.adopt(system, {key!r}, name="bench")
 """
 
+QUIET = {"LOG_LEVEL": "ERROR"}  # for an environment
+
 
 def settings(database: str) -> dict[str, str]:
     """The environment of a gateway with this database."""

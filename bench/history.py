@@ -11,16 +11,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
-from bench.database import postgresql, sqlite
-from bench.gateway import settings
+from bench.database import kinds
+from bench.gateway import QUIET, settings
 from bench.processes import ROOT
 
 CONVERSATIONS, MESSAGES = 200_000, 1_000_000
-QUIET = {"LOG_LEVEL": "ERROR"}
 Figures = dict[str, Any]
 
 
@@ -53,11 +50,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=MESSAGES)
     options = parser.parse_args()
     scales = [(options.conversations // 10, options.messages // 10), (options.conversations, options.messages)]
-    server = os.environ.get("DATABASE_URL", "")
-    kinds: dict[str, Callable[[], AbstractContextManager[str]]] = {"SQLite": sqlite}
-    if server.startswith("postgres"):
-        kinds = {"PostgreSQL": lambda: postgresql(server)} | kinds
-    for name, database in kinds.items():
+    for name, database in kinds().items():
         figures = []
         for conversations, messages in scales:
             with database() as address:

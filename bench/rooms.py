@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bench import database
-from bench.gateway import Gateway
+from bench.gateway import QUIET, Gateway
 from bench.processes import ROOT, Server, free_port
 
 LOAD_PROCESSES = 2
@@ -118,7 +118,7 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
 @contextmanager
 def servers(rooms: int, processes: int) -> Iterator[tuple[list[Server], list[str]]]:
     with database.fresh() as address, ExitStack() as stack:
-        environment = Gateway(address, dify_port=9).environment | {"LOG_LEVEL": "ERROR"}
+        environment = Gateway(address, dify_port=9).environment | QUIET
         manage(environment, "migrate", "-v0")
         made = manage(environment, "shell", "-v0", "-c", SETUP.format(rooms=rooms, plenty=PLENTY)).split()
         running = []

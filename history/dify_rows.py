@@ -66,30 +66,33 @@ def usable_id(row: JSONObject, kind: str) -> str:
 
 
 def usable_time(row: JSONObject, column: str, kind: str) -> datetime:
-    """From Unix seconds, as a number or as text, or from ISO 8601."""
     try:
         return time_of(row.get(column))
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         raise Unusable(f"The {kind} {row['id']} was skipped: its {column} cannot be read.") from None
 
 
 def time_of(value: Any) -> datetime:
+    """From Unix seconds, as a number or as text, or from ISO 8601. Raises ValueError."""
     if isinstance(value, str) and not value.strip().replace(".", "", 1).isdecimal():
         found = datetime.fromisoformat(value.strip())
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError
-    seconds = float(value)
-    if not math.isfinite(seconds) or seconds <= 0:
-        raise ValueError
-    return moment(int(seconds))
+    try:
+        seconds = float(value)
+        if not math.isfinite(seconds) or seconds <= 0:
+            raise ValueError
+        return moment(int(seconds))
+    except (OverflowError, OSError) as error:
+        raise ValueError("no calendar has it") from error
 
 
 def seconds_of(value: Any) -> int:
     """Unix seconds; 0 if it cannot be read."""
     try:
         return int(time_of(value).timestamp())
-    except (ValueError, OverflowError, OSError):
+    except ValueError:
         return 0
 
 

@@ -82,5 +82,5 @@ def moment_of(value: Any) -> datetime | None:
     try:
         found = value if isinstance(value, datetime) else time_of(value)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError):
         return None

@@ -83,9 +83,7 @@ def indexed(words: list[str], telling: Telling = list) -> Q:
     """The same, as the indexes understand it. To read all that they name takes longer than to find it, so that it is
     of no use to spare them keys."""
     long = [word for word in words if TRIGRAM.search(word)]
-    found = occur([word for word in words if word not in long])
-    for word in long:
-        found &= Q(Contains(Said(), word))
+    found = contain(long) & occur([word for word in words if word not in long])
     short = [number_of(pair) for word in words for pair in SHORT.findall(word)]
     if short and not long:
         found &= Q(HasAll(ShortWords(), Value(short, ArrayField(IntegerField()))))
@@ -95,12 +93,15 @@ def indexed(words: list[str], telling: Telling = list) -> Q:
 def narrowed(words: list[str], telling: Telling) -> Q:
     """The same of some conversations: the index is combined with theirs, and asked for some telling trigrams only."""
     trigrams = telling(list(dict.fromkeys(chain.from_iterable(map(TRIGRAM.findall, words)))))[:FEW]
-    if not trigrams:
-        return indexed(words)
+    return contain(trigrams) & occur(words) if trigrams else indexed(words)
+
+
+def contain(pieces: list[str]) -> Q:
+    """What the index of trigrams names for all of them."""
     found = Q()
-    for trigram in trigrams:
-        found &= Q(Contains(Said(), trigram))
-    return found & occur(words)
+    for piece in pieces:
+        found &= Q(Contains(Said(), piece))
+    return found
 
 
 def number_of(pair: str) -> int:
